@@ -1,0 +1,202 @@
+"""A farm: some machines of one class under one weather, with the faults they are given."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.clock import NS_PER_S, parse_time
+from simulators.faults import Fault, MachineFault, SensorFault
+from simulators.faults.base import Memory
+from simulators.instruments import Instruments
+from simulators.machines import MachineClass, machine_name
+from simulators.processes import Floats
+from simulators.streams import Streams
+from simulators.truth import Truth, truth_of
+from simulators.turbine import Turbine
+from simulators.weather import Climate, Weather
+
+MACHINE_CLASSES: dict[str, type[MachineClass]] = {
+    "turbine": Turbine,
+}
+
+START = "2026-01-01T00:00:00Z"
+
+_SITE = re.compile(r"[\w.-]+", re.ASCII)
+
+BLOCK_READINGS = 16_384
+"""Readings simulated at once: enough for NumPy, few enough for the processor's cache."""
+BLOCK_STEPS_MAX = 1024
+
+
+class Block(NamedTuple):
+    """Consecutive steps of the whole farm."""
+
+    times: NDArray[np.int64]
+    """``[k]``, ns since the epoch."""
+    values: Floats
+    """``[k, machines, sensors]``, what the instruments report."""
+
+
+class Farm:
+    """Some machines of one class under one weather, with the faults they are given.
+
+    Args:
+        machines: how many.
+        seed: of all chance; same seed and arguments, same values in any process.
+        period_s: time between two readings of a machine.
+        start: time of the first reading, ISO 8601 or ns since the epoch.
+        faults: what shall go wrong, e.g. from `simulators.parse_fault`.
+        site: name of the farm, for topics.
+        machine_class: one of `MACHINE_CLASSES`.
+        climate: the weather in the long run.
+
+    Raises:
+        ValueError: in one sentence, which argument cannot be and why.
+
+    >>> import simulators
+    >>> wear = simulators.parse_fault("bearing_wear@T02:1h+2h:0.8")
+    >>> farm = Farm(machines=3, seed=1, period_s=600, faults=[wear])
+    >>> farm.machines, farm.sensors[:2]
+    (('T01', 'T02', 'T03'), ('wind_speed', 'power'))
+    >>> for block in farm.run(hours=12):
+    ...     print(block.times.shape, block.values.shape)
+    (72,) (72, 3, 6)
+    >>> farm.truth(hours=12)[0].t_onset
+    '2026-01-01T01:00:00Z'
+    """
+
+    def __init__(
+        self,
+        machines: int = 12,
+        seed: int = 1,
+        *,
+        period_s: float = 60.0,
+        start: str | int = START,
+        faults: Sequence[Fault] = (),
+        site: str = "demo",
+        machine_class: str = "turbine",
+        climate: Climate = Climate(),  # noqa: B008 - frozen
+    ) -> None:
+        if machines < 1:
+            raise ValueError(f"machines is {machines}, at least 1 is needed")
+        if not 1e-3 <= period_s < math.inf:
+            raise ValueError(f"period_s is {period_s:g}, at least 0.001 s is needed")
+        if machine_class not in MACHINE_CLASSES:
+            raise ValueError(
+                f"there is no machine class {machine_class!r}: {list(MACHINE_CLASSES)}"
+            )
+        self.machine_class = MACHINE_CLASSES[machine_class]
+        self.machines = tuple(machine_name(self.machine_class, i) for i in range(machines))
+        self.sensors = tuple(sensor.name for sensor in self.machine_class.instruments)
+        self.seed = Streams(seed).seed
+        self.period_s = period_s
+        if not _SITE.fullmatch(site):
+            raise ValueError(f"site is {site!r}, it may hold letters, digits, '_', '.' and '-'")
+        self.start_ns = parse_time(start) if isinstance(start, str) else start
+        self.site = site
+        self.climate = climate
+        self.faults = tuple(sorted(faults, key=lambda fault: fault.onset_s))
+        self._check_faults()
+
+    def steps(self, hours: float) -> float:
+        """Readings that each machine gives in a run; the first is at the start."""
+        if not hours > 0:
+            raise ValueError(f"hours is {hours:g}, it must be more than 0")
+        # The small term keeps 0.1 h of 60 s at 6 steps, whatever binary fractions make of it.
+        steps = hours * 3600 / self.period_s + 1e-9
+        if steps < 1:
+            raise ValueError(f"{hours:g} h are less than one period of {self.period_s:g} s")
+        return math.floor(steps) if math.isfinite(steps) else math.inf
+
+    def run(self, hours: float = math.inf, block_steps: int | None = None) -> Iterator[Block]:
+        """The farm from its start for some hours, block by block; every call starts anew.
+
+        How it is cut into blocks does not change the values.
+        """
+        steps = self.steps(hours)
+        longest = block_steps or min(max(BLOCK_READINGS // len(self.machines), 1), BLOCK_STEPS_MAX)
+        return _World(self).blocks(steps, longest)
+
+    def truth(self, hours: float = math.inf) -> list[Truth]:
+        """The faults that begin within a run of some hours, in order of onset."""
+        begun = [fault for fault in self.faults if fault.onset_s < hours * 3600]
+        return [truth_of(fault, self.machine_class, self.site, self.start_ns) for fault in begun]
+
+    def _check_faults(self) -> None:
+        for fault in self.faults:
+            self._check_place(fault)
+        for i, later in enumerate(self.faults):
+            for earlier in self.faults[:i]:
+                if _same_place(earlier, later) and later.onset_s < earlier.end_s:
+                    raise ValueError(f"{earlier} overlaps {later}: end the first before the second")
+
+    def _check_place(self, fault: Fault) -> None:
+        if fault.machine not in self.machines:
+            first, last = self.machines[0], self.machines[-1]
+            raise ValueError(f"{fault}: there is no such machine, there are {first} … {last}")
+        if isinstance(fault, SensorFault) and fault.sensor not in self.sensors:
+            raise ValueError(
+                f"{fault}: there is no such sensor, there are {', '.join(self.sensors)}"
+            )
+        if isinstance(fault, MachineFault) and fault.condition not in self.machine_class.conditions:
+            raise ValueError(f"{fault}: a {self.machine_class.__name__} cannot have this fault")
+
+
+def _same_place(one: Fault, other: Fault) -> bool:
+    return (type(one), one.machine, getattr(one, "sensor", "")) == (
+        type(other),
+        other.machine,
+        getattr(other, "sensor", ""),
+    )
+
+
+class _World:
+    """The state of one run."""
+
+    def __init__(self, farm: Farm) -> None:
+        streams = Streams(farm.seed)
+        self._farm = farm
+        self._weather = Weather(streams, farm.period_s, farm.climate)
+        self._fleet = farm.machine_class(len(farm.machines), streams, farm.period_s)
+        self._instruments = Instruments(farm.machine_class.instruments, streams)
+        rows = {name: row for row, name in enumerate(farm.machines)}
+        self._faults: list[tuple[Fault, int, Memory]] = [
+            (fault, rows[fault.machine], {}) for fault in farm.faults
+        ]
+
+    def blocks(self, steps: float, longest: int) -> Iterator[Block]:
+        done = 0
+        while done < steps:
+            count = int(min(longest, steps - done))
+            yield self._block(np.arange(done, done + count))
+            done += count
+
+    def _block(self, index: NDArray[np.int64]) -> Block:
+        """Weather → hidden conditions → machines → instruments → what falsifies them."""
+        farm = self._farm
+        times = farm.start_ns + index * round(farm.period_s * NS_PER_S)
+        t_s = index.astype(np.float64) * farm.period_s
+        weather = self._weather.advance(times)
+        true = self._fleet.advance(weather, self._conditions(t_s))
+        values = self._instruments.read(true)
+        self._falsify(t_s, values)
+        return Block(times, values)
+
+    def _conditions(self, t_s: Floats) -> Mapping[str, Floats]:
+        """Hidden conditions of all machines, ``[k, machines]`` each, as the faults leave them."""
+        shape = (len(t_s), len(self._farm.machines))
+        conditions = {name: np.zeros(shape) for name in self._farm.machine_class.conditions}
+        for fault, row, _ in self._faults:
+            fault.on_machine(t_s, {name: all_[:, row] for name, all_ in conditions.items()})
+        return conditions
+
+    def _falsify(self, t_s: Floats, values: Floats) -> None:
+        for fault, row, memory in self._faults:
+            sensors = {name: values[:, row, i] for i, name in enumerate(self._farm.sensors)}
+            fault.on_instrument(t_s, sensors, memory)

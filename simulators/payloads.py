@@ -1,0 +1,178 @@
+"""How readings become MQTT messages: one class per dialect, one table.
+
+| dialect | topic | payload |
+|---|---|---|
+| json | plant/SITE/MACHINE/telemetry | ``{"ts": "2026-01-01T00:00:00Z", "wind_speed": 8.1, …}`` |
+| array | the same | a list of such objects, as gateways send that save up readings |
+| number | plant/SITE/MACHINE/SENSOR | the bare number; no time |
+
+A value that is NaN was not reported and is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from simulators.clock import iso_time, parse_time
+from simulators.farm import Block, Farm
+
+TELEMETRY = "plant/{site}/{machine}/telemetry"
+SENSOR = "plant/{site}/{machine}/{sensor}"
+TRUTH = "sim/truth/{machine}"
+
+
+class Message(NamedTuple):
+    """What is published, and when."""
+
+    topic: str
+    payload: Any
+    """Of JSON's kinds: object, list or number."""
+    time_ns: int
+    """Event time at which it is sent: that of its last reading."""
+    readings: int
+    """How many readings a receiver finds in it: one per machine and time; one per bare number."""
+    timed: bool = True
+    """Does the payload say when its readings were taken?"""
+
+    def encoded(self) -> str:
+        """The payload as it goes over the wire."""
+        return json.dumps(self.payload, separators=(",", ":"), allow_nan=False)
+
+
+class Dialect(Protocol):
+    """Turns blocks of a farm into messages, in order of time, then machine."""
+
+    def __init__(self, farm: Farm, batch: int) -> None: ...
+
+    def messages(self, block: Block) -> Iterator[Message]:
+        """The messages that are due in this block."""
+        ...
+
+    def rest(self) -> Iterator[Message]:
+        """What is still held back when the run ends."""
+        ...
+
+
+class JsonArray:
+    """Lists of ``batch`` consecutive readings of one machine; the last list may be shorter."""
+
+    def __init__(self, farm: Farm, batch: int) -> None:
+        self._sensors = farm.sensors
+        self._topics = [TELEMETRY.format(site=farm.site, machine=name) for name in farm.machines]
+        self._batch = batch
+        self._held: list[list[dict[str, Any]]] = [[] for _ in farm.machines]
+        self._last_ns = farm.start_ns
+
+    def messages(self, block: Block) -> Iterator[Message]:
+        """The messages that are due in this block."""
+        for time_ns, machines in zip(block.times.tolist(), block.values.tolist(), strict=True):
+            self._last_ns = time_ns
+            ts = iso_time(time_ns)
+            for held, values in zip(self._held, machines, strict=True):
+                held.append(reading(ts, self._sensors, values))
+            if len(self._held[0]) == self._batch:
+                yield from self.rest()
+
+    def rest(self) -> Iterator[Message]:
+        """What is still held back when the run ends."""
+        for row, held in enumerate(self._held):
+            if held:
+                self._held[row] = []
+                yield self._message(self._topics[row], held)
+
+    def _message(self, topic: str, readings: list[dict[str, Any]]) -> Message:
+        return Message(topic, readings, self._last_ns, len(readings))
+
+
+class JsonObject(JsonArray):
+    """One object per machine and time."""
+
+    def __init__(self, farm: Farm, batch: int) -> None:
+        if batch != 1:
+            raise ValueError(f"batch is {batch}, but only the dialect array puts readings together")
+        super().__init__(farm, batch)
+
+    def _message(self, topic: str, readings: list[dict[str, Any]]) -> Message:
+        return Message(topic, readings[0], self._last_ns, 1)
+
+
+class Number:
+    """One bare number per sensor, machine and time, each on a topic of its own."""
+
+    def __init__(self, farm: Farm, batch: int) -> None:
+        if batch != 1:
+            raise ValueError(f"batch is {batch}, but only the dialect array puts readings together")
+        self._topics = [
+            [SENSOR.format(site=farm.site, machine=name, sensor=sensor) for sensor in farm.sensors]
+            for name in farm.machines
+        ]
+
+    def messages(self, block: Block) -> Iterator[Message]:
+        """The messages of this block."""
+        for time_ns, machines in zip(block.times.tolist(), block.values.tolist(), strict=True):
+            for topics, values in zip(self._topics, machines, strict=True):
+                for topic, value in zip(topics, values, strict=True):
+                    if not math.isnan(value):
+                        yield Message(topic, value, time_ns, 1, timed=False)
+
+    def rest(self) -> Iterator[Message]:
+        """Nothing: numbers are never held back."""
+        return iter(())
+
+
+DIALECTS: dict[str, type[Dialect]] = {
+    "json": JsonObject,
+    "array": JsonArray,
+    "number": Number,
+}
+
+
+def reading(ts: str, sensors: Sequence[str], values: Sequence[float]) -> dict[str, Any]:
+    """One machine's measurements at one time, as the object that stands in a payload."""
+    pairs = zip(sensors, values, strict=True)
+    return {"ts": ts} | {name: value for name, value in pairs if not math.isnan(value)}
+
+
+def telemetry(farm: Farm, hours: float, dialect: str = "json", batch: int = 1) -> Iterable[Message]:
+    """All messages of a run.
+
+    Args:
+        farm: whose readings.
+        hours: length of the run; may be infinite.
+        dialect: one of `DIALECTS`.
+        batch: readings per message; more than 1 only with the dialect ``array``.
+
+    Raises:
+        ValueError: the dialect is unknown, or the batch does not go with it.
+
+    >>> farm = Farm(machines=1, seed=1)
+    >>> first, *_ = telemetry(farm, hours=1)
+    >>> first.topic, list(first.payload)[:3]
+    ('plant/demo/T01/telemetry', ['ts', 'wind_speed', 'power'])
+    """
+    if dialect not in DIALECTS:
+        raise ValueError(f"there is no dialect {dialect!r}, there are {', '.join(DIALECTS)}")
+    if batch < 1:
+        raise ValueError(f"batch is {batch}, at least 1 is needed")
+    return _messages(farm.run(hours), DIALECTS[dialect](farm, batch))
+
+
+def _messages(blocks: Iterable[Block], dialect: Dialect) -> Iterator[Message]:
+    for block in blocks:
+        yield from dialect.messages(block)
+    yield from dialect.rest()
+
+
+def with_truth(farm: Farm, hours: float, messages: Iterable[Message]) -> Iterator[Message]:
+    """The same messages with each fault's truth among them, told at its onset."""
+    coming = deque(farm.truth(hours))
+    for message in messages:
+        while coming and parse_time(coming[0].t_onset) <= message.time_ns:
+            truth = coming.popleft()
+            topic = TRUTH.format(machine=truth.machine)
+            yield Message(topic, truth.to_dict(), message.time_ns, readings=0)
+        yield message

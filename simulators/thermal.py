@@ -1,0 +1,62 @@
+"""Heat: the air outside, and a gearbox that warms with friction and load and cools to the air.
+
+``C·dT/dt = (T_a − T)/R + μ·ω + α·P``
+
+| symbol | quantity | unit |
+|---|---|---|
+| T, T_a | gearbox oil, air outside | °C |
+| C | heat capacity | kJ/K |
+| R | thermal resistance to the air, cooler included | K/kW |
+| μ | friction heat per rotor speed | kW/rpm |
+| α | share of the power that becomes heat | 1 |
+
+The lumped first-order form is the usual one for turbine temperatures (e.g. arXiv:2404.04126, in
+discrete form); the sizes of R, C, μ and α are chosen in `simulators.turbine`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulators.processes import Floats
+
+WARMEST_HOUR = 15.0
+"""Local hour of the daily maximum; the air lags the sun by two to three hours."""
+
+
+def steady_temperature(
+    ambient: Floats,
+    rotor_rpm: Floats,
+    power_kw: Floats,
+    *,
+    resistance: Floats | float,
+    friction: Floats | float,
+    loss: float,
+) -> Floats:
+    """Temperature [°C] at which heat in equals heat out, ``T_a + R·(μ·ω + α·P)``.
+
+    >>> gearbox = {"resistance": 0.8, "friction": 1.0, "loss": 0.0076}
+    >>> steady_temperature(np.array([10.0]), np.array([12.0]), np.array([5000.0]), **gearbox)
+    array([50.])
+    """
+    return ambient + resistance * (friction * rotor_rpm + loss * power_kw)
+
+
+def thermal_memory(period_s: float, resistance: Floats, capacity: Floats) -> Floats:
+    """What is left of a temperature difference after a step, ``exp(−Δt/(R·C))``.
+
+    The step is exact for heat and air held constant over it.
+
+    >>> thermal_memory(3600.0, np.array([0.8]), np.array([4500.0])).round(4)  # R·C is 1 h
+    array([0.3679])
+    """
+    return np.exp(-period_s / (resistance * capacity))
+
+
+def daily_cycle(hour: Floats, amplitude: float) -> Floats:
+    """Deviation [K] of the air from its daily mean, ``a·cos(2π(h − 15)/24)``, hours local time.
+
+    >>> daily_cycle(np.array([3.0, 15.0]), amplitude=4.0).tolist()
+    [-4.0, 4.0]
+    """
+    return amplitude * np.cos(2 * np.pi * (hour - WARMEST_HOUR) / 24)

@@ -1,0 +1,79 @@
+"""The truth about a run: which fault was where, when, and what ought to be said about it.
+
+It is for scoring, and goes to a file or to MQTT topics of its own; who watches the machines must
+not see it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from simulators.clock import iso_time
+from simulators.faults import Fault, MachineFault, SensorFault
+from simulators.faults.base import Expected, Kind
+from simulators.machines import MachineClass
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One fault as it was; times are ISO 8601, UTC, None for never (in this run, as scheduled)."""
+
+    ts: str
+    """When this became true: the onset."""
+    site: str
+    machine: str
+    component: str
+    signal: list[str]
+    """The sensors that the fault moves; it moves no other."""
+    fault: str
+    fault_id: str
+    kind: Kind
+    t_onset: str
+    t_detectable: str | None
+    """None as long as nobody compared the run with its healthy twin."""
+    t_functional_failure: str | None
+    t_end: str | None
+    severity: float
+    expected: Expected
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON's kinds, under the names above."""
+        return asdict(self)
+
+
+def truth_of(fault: Fault, machine_class: type[MachineClass], site: str, start_ns: int) -> Truth:
+    """What there is to know of a fault, for a run that starts at ``start_ns``."""
+    component, signals = _where(fault, machine_class)
+    onset = _time(start_ns, fault.onset_s)
+    assert onset is not None
+    return Truth(
+        ts=onset,
+        site=site,
+        machine=fault.machine,
+        component=component,
+        signal=signals,
+        fault=fault.name,
+        fault_id=fault.fault_id,
+        kind=fault.kind,
+        t_onset=onset,
+        t_detectable=None,
+        t_functional_failure=_time(start_ns, fault.failure_s),
+        t_end=_time(start_ns, fault.end_s),
+        severity=fault.severity,
+        expected=fault.expected if fault.severity > 0 else "no_alarm",
+    )
+
+
+def _where(fault: Fault, machine_class: type[MachineClass]) -> tuple[str, list[str]]:
+    """Component and sensors concerned."""
+    if isinstance(fault, MachineFault):
+        condition = machine_class.conditions[fault.condition]
+        return condition.component, list(condition.signals)
+    assert isinstance(fault, SensorFault)
+    return fault.sensor, [fault.sensor]
+
+
+def _time(start_ns: int, offset_s: float) -> str | None:
+    return None if math.isinf(offset_s) else iso_time(start_ns + round(offset_s * 1e9))

@@ -1,0 +1,1 @@
+"""One file per command of ``telltale``; the table is in `streamer.cli`."""

@@ -1,0 +1,181 @@
+"""What no key can be wrong about alone: names that must exist, agree, or not collide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from streamer.config_classes import MachineClass, MachineRule, SilentRule
+from streamer.config_errors import Problem, unknown
+from streamer.config_models import Config, Mqtt, Topic
+from streamer.topics import SENSOR, Router, Rule, Template, subscriptions
+from streamer.yaml_marks import Path
+
+RESERVED_COLUMNS = {"late", "machine", "severity", "state", "time"}
+"""Columns that stand beside the sensors in every sink; ``quality_…`` is reserved as well."""
+RESERVED_LABELS = RESERVED_COLUMNS - {"machine"} | {
+    "active",
+    "detector",
+    "expected",
+    "kind",
+    "limit",
+    "machine_class",
+    "reason",
+    "rule",
+    "score",
+    "since_s",
+    "value",
+}
+"""What an alert says of itself where it is stored beside the labels of its machine."""
+RESERVED_CLASSES = {"alerts"}
+"""A class's name is the name of its table, and alerts have one too."""
+
+
+def check(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong between keys that are each right alone."""
+    yield from _mqtt(config.mqtt)
+    for i, topic in enumerate(config.mqtt.topics):
+        yield from _topic(topic, config, ("mqtt", "topics", i))
+    yield from _unreachable(config.mqtt.topics)
+    for name, one in config.classes.items():
+        topics = [topic for topic in config.mqtt.topics if topic.machine_class == name]
+        yield from _class(name, one, topics)
+
+
+def _mqtt(mqtt: Mqtt) -> Iterator[Problem]:
+    if mqtt.password_file is not None and mqtt.username is None:
+        yield Problem(("mqtt", "password_file"), "needs a username beside it")
+    if mqtt.tls is not None and (mqtt.tls.cert_file is None) != (mqtt.tls.key_file is None):
+        yield Problem(("mqtt", "tls"), "has one of cert_file and key_file, both or none are needed")
+
+
+def _topic(topic: Topic, config: Config, path: Path) -> Iterator[Problem]:
+    if topic.machine_class not in config.classes:
+        sentence = unknown(topic.machine_class, config.classes, "class")
+        yield Problem((*path, "class"), sentence)
+    try:
+        template = Template(topic.topic)
+        Router([_rule(topic, template)])
+    except ValueError as error:
+        yield Problem((*path, "topic"), f"is not usable, {error}")
+        return
+    for label in _labels(topic):
+        if label in RESERVED_LABELS:
+            sentence = f"names a level {{{label}}}, which is reserved for what is said of a machine"
+            yield Problem((*path, "topic"), sentence)
+
+
+def _rule(topic: Topic, template: Template) -> Rule:
+    return Rule(template, topic.machine_class, topic.dialect, topic.time_field, topic.machine_field)
+
+
+def _template(topic: Topic) -> Template | None:
+    try:
+        return Template(topic.topic)
+    except ValueError:
+        return None
+
+
+def _labels(topic: Topic) -> tuple[str, ...]:
+    """The labels that a machine heard on this topic has, in order."""
+    template = _template(topic)
+    names = () if template is None else template.names
+    own = ("machine",) if topic.machine_field is not None else ()
+    return (*(name for name in names if name != SENSOR), *own)
+
+
+def _unreachable(topics: Sequence[Topic]) -> Iterator[Problem]:
+    templates = [_template(topic) for topic in topics]
+    for i, later in enumerate(templates):
+        for earlier in templates[:i]:
+            if earlier and later and subscriptions([earlier, later]) == [earlier.subscription]:
+                sentence = f"is never reached, {earlier.text} stands before it and hears the same"
+                yield Problem(("mqtt", "topics", i, "topic"), sentence)
+                break
+
+
+def _class(name: str, one: MachineClass, topics: Sequence[Topic]) -> Iterator[Problem]:
+    path: Path = ("classes", name)
+    if name in RESERVED_CLASSES:
+        yield Problem(
+            path, "is a name taken by the table of alerts, another one is needed", of_key=True
+        )
+    ways = {_labels(topic) for topic in topics if _template(topic) is not None}
+    if len(ways) > 1:
+        shown = " and ".join("/".join(labels) for labels in sorted(ways))
+        yield Problem(path, f"has topics that name its machines differently: {shown}", of_key=True)
+    yield from _sensors(one, {*_fields(topics)}, path)
+    yield from _context(one, path)
+    yield from _alerts(one, path)
+    if one.health:
+        yield from _detectors(one, path)
+    else:
+        yield Problem(
+            (*path, "sensors"), "has no sensor with role health, one is needed", of_key=True
+        )
+
+
+def _fields(topics: Sequence[Topic]) -> Iterator[str]:
+    """Names that mean something else than a sensor in the messages and points of a class."""
+    for topic in topics:
+        yield from _labels(topic)
+        yield topic.time_field
+        if topic.machine_field is not None:
+            yield topic.machine_field
+
+
+def _sensors(one: MachineClass, taken: set[str], path: Path) -> Iterator[Problem]:
+    scores = {
+        column.casefold()
+        for name in one.detectors
+        for column in (name, *(f"{name}_{sensor}" for sensor in one.sensors))
+    }
+    for name in one.sensors:
+        if name in RESERVED_COLUMNS | taken or name in scores or name.startswith("quality_"):
+            sentence = "is a name taken by another column or field, another one is needed"
+            yield Problem((*path, "sensors", name), sentence, of_key=True)
+
+
+def _context(one: MachineClass, path: Path) -> Iterator[Problem]:
+    if one.moving is not None and one.moving.sensor not in one.sensors:
+        sentence = unknown(one.moving.sensor, one.sensors, "sensor")
+        yield Problem((*path, "moving", "sensor"), sentence)
+    for name, sensor in one.sensors.items():
+        at = (*path, "sensors", name)
+        if sensor.context_lag_s and sensor.context is None:
+            yield Problem((*at, "context_lag_s"), "needs a context beside it")
+        for key in ("context", "relative_to"):
+            wanted = getattr(sensor, key)
+            if wanted is None:
+                continue
+            if sensor.role == "context":
+                sentence = "is for sensors with role health, this one is not judged"
+                yield Problem((*at, key), sentence)
+            elif wanted == name:
+                yield Problem((*at, key), "is the sensor itself, another one is needed")
+            elif wanted not in one.sensors:
+                yield Problem((*at, key), unknown(wanted, one.sensors, "sensor"))
+
+
+def _detectors(one: MachineClass, path: Path) -> Iterator[Problem]:
+    for name, detector in one.detectors.items():
+        try:
+            detector.build(len(one.health))
+        except (ValueError, TypeError, ImportError, AttributeError) as error:
+            word, _, rest = str(error).partition(" ")
+            at = (*path, "detectors", name)
+            if word in detector.parameters:
+                yield Problem((*at, word), rest)
+            else:
+                yield Problem(at, f"cannot be built: {error}")
+
+
+def _alerts(one: MachineClass, path: Path) -> Iterator[Problem]:
+    silent = [name for name, rule in one.alerts.items() if isinstance(rule, SilentRule)]
+    for name in silent[1:]:
+        sentence = f"is a second rule of kind silent beside {silent[0]}, one is allowed"
+        yield Problem((*path, "alerts", name), sentence, of_key=True)
+    for name, rule in one.alerts.items():
+        for i, wanted in enumerate(rule.detectors if isinstance(rule, MachineRule) else ()):
+            if wanted not in one.detectors:
+                at = (*path, "alerts", name, "detectors", i)
+                yield Problem(at, unknown(wanted, one.detectors, "detector of this class"))

@@ -1,0 +1,258 @@
+"""The daemon: source → pipeline → deliveries, turn by turn, until told to stop.
+
+One thread, the loop, owns all state. The source's thread only queues, each delivery's thread only
+reads the outbox. The order in a turn is the promise of the product: commit first, then acknowledge,
+then wake the deliveries.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from streamer.config import Config
+from streamer.delivery import Delivery, Progress, Telling
+from streamer.health import META_KEY, SystemAlerts, happened, tell_systemd
+from streamer.housekeeping import Housekeeping
+from streamer.journal import DeadLetter, Journal, Outbox
+from streamer.notifiers import NOTIFIERS
+from streamer.pipeline import Aside, Pipeline
+from streamer.records import Message
+from streamer.recovery import recover
+from streamer.sinks import SINKS
+from streamer.sources import Source, SourceEvent
+from streamer.sources.mqtt import MqttSource
+from streamer.topics import Template, subscriptions
+
+log = logging.getLogger(__name__)
+
+IDLE_COMMIT_S = 5.0
+"""How often cursors are stored while no readings come."""
+RETRY_COMMIT_S = 1.0
+DRAIN_S = 10.0
+"""How long a stop waits for the deliveries; what is left is delivered after the next start."""
+TROUBLED_S = 60.0
+"""A delivery that has failed for so long is worth a system alert."""
+
+
+class Daemon:
+    """Everything that `telltale run` runs.
+
+    Parameters
+    ----------
+    config
+        The whole configuration.
+    source
+        Where messages come from; the configuration's broker unless given.
+    """
+
+    def __init__(self, config: Config, source: Source | None = None) -> None:
+        self.config = config
+        self.journal = Journal(config.state_dir / "journal.db")
+        self.pipeline = Pipeline(config, self.journal)
+        folder = config.state_dir / "snapshots"
+        stored = recover(self.pipeline, self.journal, folder)
+        turn = stored.turn if stored else 0
+        self.housekeeping = Housekeeping(config, self.pipeline, self.journal, folder, turn)
+        self.system = SystemAlerts(self.journal.meta(META_KEY))
+        self.source = source or _mqtt_source(config, expect_session=self.pipeline.last_turn > 0)
+        self.deliveries = _deliveries(config, self.journal)
+        self.happened: list[SourceEvent] = []
+        self._stop = threading.Event()
+        self._committed_at = time.monotonic()
+        self._cursors: Mapping[str, int] = self.journal.cursors()
+
+    def run(self) -> None:
+        """Work until `stop`; then finish the turn, snapshot, drain, and return.
+
+        After an exception nothing more is written down: what was learnt may be ahead of the journal
+        then, and the messages of the turn in hand will come again.
+        """
+        self.source.start()
+        for delivery in self.deliveries:
+            delivery.start()
+        tell_systemd("READY=1")
+        try:
+            while not self._stop.is_set():
+                self._turn()
+                tell_systemd("WATCHDOG=1")
+        except BaseException:
+            self.source.stop()
+            self.journal.close()
+            raise
+        self._shut_down()
+
+    def stop(self) -> None:
+        """End after the turn in hand; safe to call from a signal handler or another thread."""
+        self._stop.set()
+
+    def stop_on_signals(self) -> None:
+        """SIGTERM and SIGINT stop; a second one ends at once."""
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            del frame
+            if self._stop.is_set():
+                raise SystemExit(128 + number)
+            self.stop()
+
+        signal.signal(signal.SIGTERM, on_signal)
+        signal.signal(signal.SIGINT, on_signal)
+
+    # A turn.
+
+    def _turn(self) -> None:
+        messages = self._gather()
+        progress = {delivery.name: delivery.progress() for delivery in self.deliveries}
+        self._note_events()
+        aside = self._aside(progress)
+        if self._is_idle(messages, aside):
+            return
+        hearing = self.source.hearing_since_ns
+        self._commit(partial(self.pipeline.turn, messages, hearing, aside))
+        self._settle(messages, progress)
+
+    def _is_idle(self, messages: list[Message], aside: Aside) -> bool:
+        """Whether this turn would change nothing worth a write to flash."""
+        if messages or aside.alerts or aside.dead_letters:
+            return False
+        if self.pipeline.tick_matters(self.source.hearing_since_ns):
+            return False
+        if time.monotonic() - self._committed_at < IDLE_COMMIT_S:
+            return True
+        # While blocked, a commit is how housekeeping gets to see whether there is room again.
+        return aside.cursors == self._cursors and not self.housekeeping.blocked
+
+    def _gather(self) -> list[Message]:
+        """Messages of one turn: until ``commit_s`` is over or as many as a turn may hold."""
+        if self.housekeeping.blocked:
+            self._stop.wait(self.config.commit_s)
+            return []
+        deadline = time.monotonic() + self.config.commit_s
+        most = min(self.config.turn_readings, max(1, self.source.window // 2))
+        messages: list[Message] = []
+        while len(messages) < most and not self._stop.is_set():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            messages += self.source.take(most - len(messages), left)
+        return messages
+
+    def _note_events(self) -> None:
+        for event in self.source.events():
+            self.happened.append(event)
+            self.pipeline.ledger.count(f"source_{event.kind}")
+            tell_systemd(f"STATUS={event.kind}: {event.sentence}")
+            if event.kind == "session_lost":
+                self.pipeline.redelivered.forget()
+
+    def _aside(self, progress: dict[str, Progress]) -> Aside:
+        now = time.time_ns()
+        alerts = self.system.judge(self._conditions(), now)
+        alerts += [
+            happened(event.kind, event.sentence, event.time_ns)
+            for event in self.happened
+            if event.kind in ("session_lost", "subscription_refused", "taken_over")
+        ]
+        self.happened.clear()
+        return Aside(
+            alerts=alerts,
+            dead_letters=[
+                DeadLetter(name, refused.reason, refused.detail, refused.payload)
+                for name, one in progress.items()
+                for refused in one.refused
+            ],
+            cursors={name: one.cursor for name, one in progress.items()},
+            meta=self.system.state() if alerts else {},
+        )
+
+    def _conditions(self) -> dict[str, str]:
+        found = self.housekeeping.conditions()
+        for delivery in self.deliveries:
+            state = delivery.state
+            if state.reason == "misconfigured" or state.failing_s >= TROUBLED_S:
+                found[f"delivery_{delivery.name}"] = f"{delivery.name}: {state.detail}"
+        return found
+
+    def _commit(self, attempt: Callable[[], object]) -> None:
+        """Commit, again and again while the disk refuses: nothing is acknowledged meanwhile."""
+        warned = False
+        while True:
+            try:
+                attempt()
+            except sqlite3.OperationalError as error:
+                if not warned:
+                    log.warning("the journal cannot be written (%s); nothing is read on", error)
+                warned, attempt = True, self.pipeline.commit_again
+                tell_systemd("WATCHDOG=1")
+                if self._stop.wait(RETRY_COMMIT_S):
+                    raise
+            else:
+                self._committed_at = time.monotonic()
+                return
+
+    def _settle(self, messages: list[Message], progress: dict[str, Progress]) -> None:
+        self.source.acknowledge(messages)
+        self._cursors = {name: one.cursor for name, one in progress.items()}
+        for delivery in self.deliveries:
+            delivery.settled(progress[delivery.name])
+            delivery.wake(self.pipeline.last_turn)
+        self.housekeeping.after_turn([delivery.cursor for delivery in self.deliveries])
+
+    # The end.
+
+    def _shut_down(self) -> None:
+        tell_systemd("STOPPING=1")
+        self.source.stop()
+        for delivery in self.deliveries:
+            delivery.stop()
+        deadline = time.monotonic() + DRAIN_S
+        for delivery in self.deliveries:
+            delivery.close(max(0.0, deadline - time.monotonic()))
+        self._commit_last_cursors()
+        self.housekeeping.snapshot()
+        self.journal.close()
+
+    def _commit_last_cursors(self) -> None:
+        progress = {delivery.name: delivery.progress() for delivery in self.deliveries}
+        self.pipeline.turn((), None, self._aside(progress))
+
+
+def _mqtt_source(config: Config, *, expect_session: bool) -> MqttSource:
+    filters = subscriptions(Template(topic.topic) for topic in config.mqtt.topics)
+    return MqttSource(config.mqtt, filters, expect_session=expect_session)
+
+
+def _deliveries(config: Config, journal: Journal) -> list[Delivery]:
+    cursors = journal.cursors()
+    found = []
+    for name, section in config.sinks.items():
+        open_sink = importlib.import_module(SINKS[name]).open_sink
+        outbox = Outbox(journal.path, "points and alerts")
+        linger_s = getattr(section, "flush_s", 0.0)
+        found.append(
+            Delivery(
+                name, partial(open_sink, section), outbox, _start(cursors, name), linger_s=linger_s
+            )
+        )
+    for name, section in config.notifiers.items():
+        found.append(_notifier(name, section, config, journal.path, _start(cursors, name)))
+    return found
+
+
+def _notifier(name: str, section: object, config: Config, path: Path, cursor: int) -> Delivery:
+    open_notifier = importlib.import_module(NOTIFIERS[name]).open_notifier
+    return Delivery(
+        name, lambda: Telling(open_notifier(section, config.mqtt)), Outbox(path, "alerts"), cursor
+    )
+
+
+def _start(cursors: dict[str, int], name: str) -> int:
+    return cursors.get(name, 0)

@@ -1,0 +1,224 @@
+"""The law of the core: a machine's result depends on its own readings and on nothing else.
+
+Not on how they were cut into turns, not on who else was there.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.quality import MISSING, OK, OUT_OF_RANGE
+from streamer.pipeline import Pipeline
+from streamer.records import LATE, Message
+from tests.core.plant import (
+    MACHINES,
+    Run,
+    arriving,
+    at,
+    configured,
+    dry,
+    humming,
+    streams,
+    telling,
+    turns_of,
+    walk,
+)
+
+
+@cache
+def eventful() -> tuple[Message, ...]:
+    """900 messages in which everything happens: partial, late, again, timeless, stuck, faulty."""
+    rng = np.random.default_rng(3)
+    found = []
+    for i, message in enumerate(humming(range(0, 3000, 10))):
+        fields = json.loads(message.payload)
+        t_s = (fields["ts"] - at(0)) / 1e9
+        machine = MACHINES[i % 3]
+        if machine == "P1" and 1500 < t_s < 2200:
+            fields["pressure"] += 15.0
+        if machine == "P2" and t_s > 1800:
+            fields["heat"] = 33.0
+        if i % 5 == 0:
+            del fields[("flow", "pressure", "heat")[i % 3]]
+        if i % 11 == 0:
+            fields["pressure"] = 99.0  # out of range
+        if i % 7 == 0:
+            fields["ts"] -= int(rng.integers(0, 60)) * 10**9
+        found.append(arriving(message.topic, fields))
+        if i % 13 == 0:
+            found.append(found[-1])
+        if i % 17 == 0:
+            one = arriving(f"plant/north/{machine}/one/heat", b"21.5", 1 + i)
+            found.append(one._replace(received_ns=at(t_s + 1)))
+        if i % 29 == 0:
+            found.append(arriving(message.topic, b"?"))
+    return tuple(found)
+
+
+def test_the_eventful_stream_is_eventful():
+    """The comparisons below would prove little if nothing spoke."""
+    pipeline = Pipeline(configured(), None)
+    run = walk(pipeline, turns_of(eventful(), 4096))
+    for name in run.points["pump"][0].schema.scores:
+        scores = run.column(name)
+        assert np.isfinite(scores).sum() > 300, name
+        assert np.isnan(scores).sum() > 30, name
+    (points,) = run.points["pump"]
+    assert set(points.quality.ravel().tolist()) == {0, 1, 2, 3, 4}
+    assert (points.readings.flags == LATE).sum() > 20
+    counters = pipeline.ledger.counters
+    assert min(counters["late"], counters["duplicate"], counters["rejected"]) > 20
+    assert {(rule, state) for _, rule, state in run.states()} == {
+        (rule, state)
+        for rule in ("machine_fault", "instrument_fault")
+        for state in ("firing", "resolved")
+    }
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_turns_of_any_size_give_the_same_bits(size: int):
+    whole, cut = dry(eventful(), 4096), dry(eventful(), size)
+    assert cut.bits() == whole.bits()
+    assert cut.alerts == whole.alerts
+
+
+@given(streams(), st.lists(st.integers(0, 120), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_however_a_stream_is_cut_the_bits_are_the_same(stream, cuts):
+    edges = [0, *sorted(cuts), len(stream)]
+    turns = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    whole, cut = dry(stream, 4096), walk(Pipeline(configured(), None), turns)
+    assert cut.bits() == whole.bits()
+    assert cut.alerts == whole.alerts
+
+
+@given(streams(), st.sampled_from(MACHINES))
+@settings(max_examples=40, deadline=None)
+def test_nobody_notices_when_the_others_are_not_there(stream, machine):
+    assert_alone_is_the_same(stream, machine)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_nobody_notices_in_an_eventful_stream_either(machine):
+    assert_alone_is_the_same(eventful(), machine)
+
+
+def assert_alone_is_the_same(stream, machine: str) -> None:
+    together, alone = Pipeline(configured(), None), Pipeline(configured(), None)
+    among = walk(together, [stream])
+    by_itself = walk(alone, [[m for m in stream if f"/{machine}/" in m.topic]])
+    names = [one.name for one in together.rosters["pump"].machines]
+    if f"north/{machine}" not in names:
+        assert by_itself.points == {}
+        return
+    assert of_row(among, names.index(f"north/{machine}")) == of_row(by_itself, 0)
+    assert [e for e in among.alerts if e.machine == f"north/{machine}"] == by_itself.alerts
+
+
+def of_row(run: Run, row: int) -> tuple[bytes, ...]:
+    (points,) = run.points["pump"]
+    r = points.readings
+    mine = r.rows == row
+    columns = (r.times, r.values, r.flags, points.scores, points.severity, points.quality)
+    return tuple(column[mine].tobytes() for column in columns)
+
+
+def test_two_classes_do_not_notice_each_other():
+    config = configured()
+    pump = config.classes["pump"]
+    fans = config.mqtt.topics[0].model_copy(
+        update={"topic": "fans/{site}/{machine}", "machine_class": "fan"}
+    )
+    mqtt = config.mqtt.model_copy(update={"topics": (*config.mqtt.topics, fans)})
+    both = config.model_copy(update={"classes": {"fan": pump, "pump": pump}, "mqtt": mqtt})
+    stream = [m._replace(topic=f"fans/north/P{i % 4}") if i % 2 else m
+              for i, m in enumerate(eventful())]  # fmt: skip
+    run = dry(stream, 50, both)
+    pumps = dry([m for m in stream if m.topic.startswith("plant")], 50)
+    assert run.bits()["pump"] == pumps.bits()["pump"]
+    assert [e for e in run.alerts if e.machine_class == "pump"] == pumps.alerts
+    assert len(run.points["fan"][0].readings.rows) > 0
+
+
+# What a turn makes of single readings.
+
+
+def test_a_late_reading_is_stored_and_marked_but_neither_scored_nor_learnt():
+    stream = humming(range(0, 600, 10))
+    late = telling("P1", 5, flow=50.0, pressure=40.0, heat=140.0)
+    without, within = dry(stream, 4096), dry([*stream[:90], late, *stream[90:]], 4096)
+    (points,) = within.points["pump"]
+    assert points.readings.flags[90] == LATE
+    assert points.readings.values[90].tolist() == [50.0, 40.0, 140.0]
+    assert np.isnan(points.scores[90]).all()
+    assert np.isnan(points.severity[90])
+    others = np.arange(len(points.severity)) != 90
+    (before,) = without.points["pump"]
+    assert points.scores[others].tobytes() == before.scores.tobytes()
+
+
+def test_a_turn_may_hold_late_readings_only():
+    pipeline = Pipeline(configured(), None)
+    walk(pipeline, [humming([100])])
+    run = walk(pipeline, [[telling("P1", 5, flow=1.0), telling("P1", 6, heat=1.0)]])
+    (points,) = run.points["pump"]
+    assert points.readings.flags.tolist() == [LATE, LATE]
+    assert points.quality.shape == (2, 3)
+    assert run.alerts == []
+
+
+def test_what_is_not_believed_is_stored_with_its_verdict_and_reaches_no_learner():
+    stream = humming(range(0, 600, 10))
+    wrong = telling("P1", 295, pressure=77.0)
+    run = dry([*stream[:90], wrong, *stream[90:]], 4096)
+    (points,), (clean,) = run.points["pump"], dry(stream, 4096).points["pump"]
+    assert points.quality[90].tolist() == [MISSING, OUT_OF_RANGE, MISSING]
+    assert points.readings.values[90, 1] == 77.0
+    assert np.isnan(points.scores[90]).all()
+    others = np.arange(len(points.severity)) != 90
+    assert points.scores[others].tobytes() == clean.scores.tobytes()
+    assert (points.quality[others] == OK).all()
+
+
+def test_a_machine_fault_says_what_is_high_and_what_was_expected():
+    run = dry(eventful(), 4096)
+    fired = next(e for e in run.alerts if e.rule == "machine_fault" and e.machine == "north/P1")
+    evidence = fired.evidence
+    assert fired.reason.startswith(f"{evidence.sensor} is {evidence.value:.4g} ")
+    assert f"expected {evidence.expected:.4g}" in fired.reason
+    assert evidence.score >= evidence.limit > 0
+    assert evidence.detector == "ewma_chart"
+
+
+def test_an_instrument_fault_names_the_instrument():
+    run = dry(eventful(), 4096)
+    fired = next(
+        e for e in run.alerts if e.rule == "instrument_fault" and e.evidence.sensor == "heat"
+    )
+    assert fired.machine == "north/P2"
+    assert fired.kind == "instrument"
+    assert fired.reason.startswith("heat: stuck at 33 K for ")
+
+
+def test_a_detector_of_all_sensors_can_raise_an_alert():
+    config = configured(classes__pump__alerts__machine_fault__detectors=["half_space_trees"],
+                        classes__pump__detectors__half_space_trees__limit=0.5)  # fmt: skip
+    run = dry(eventful(), 4096, config)
+    fired = next(e for e in run.alerts if e.rule == "machine_fault")
+    assert fired.reason.startswith("half_space_trees scores 0.")
+    assert fired.evidence.sensor == ""
+
+
+def test_readiness_grows_from_nothing():
+    pipeline = Pipeline(configured(), None)
+    monitor = pipeline.monitors["pump"]
+    walk(pipeline, [humming([0])])
+    early = monitor.ready(0)
+    walk(pipeline, turns_of(humming(range(10, 3000, 10)), 300))
+    assert 0 <= early < 0.3 < monitor.ready(0) <= 1

@@ -1,0 +1,36 @@
+"""The log notifier: one line per event, whoever chose the names in it."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.notifiers.log import Config, line, open_notifier
+from tests.batches import event
+
+
+def test_firing_is_a_warning_and_the_rest_is_information(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "telltale.alerts")
+    notifier = open_notifier(Config(), None)
+    for state in ("pending", "firing", "resolved"):
+        assert notifier.notify(event(state=state)) is None
+    notifier.close()
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "INFO"]
+    assert caplog.messages[1] == (
+        "firing: north/T03: machine_fault: vibration is high (since 2023-11-14T22:13:20Z)"
+    )
+
+
+def test_a_per_cent_sign_is_only_a_character(caplog: pytest.LogCaptureFixture) -> None:
+    open_notifier(Config(), None).notify(event(reason="100 %s of %d"))
+    assert "100 %s of %d" in caplog.text
+
+
+@given(machine=st.text(), reason=st.text())
+def test_an_event_is_one_line_whatever_it_says(machine: str, reason: str) -> None:
+    told = line(event(machine=machine, reason=reason))
+    assert len(told.splitlines()) == 1
+    assert told.isprintable()

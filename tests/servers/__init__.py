@@ -1,0 +1,1 @@
+"""Real servers for tests: on free loopback ports, in their own directories, ended by pid."""
