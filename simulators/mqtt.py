@@ -45,7 +45,7 @@ class Publisher:
     and sends again what was not acknowledged (so the broker may see a message twice). At QoS 0
     what was under way is counted as lost.
 
-    Use it as a context manager; leaving it waits for what is in flight, then disconnects.
+    Use it as a context manager; leaving it disconnects, so `drain` before.
 
     Args:
         host: of the broker.
@@ -102,13 +102,9 @@ class Publisher:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                self.drain()
-        finally:
-            self._end()
+        self._end()
 
     @property
     def _in_flight(self) -> int:

@@ -26,11 +26,13 @@ from streamer.journal import DeadLetter, Journal, Outbox
 from streamer.notifiers import NOTIFIERS
 from streamer.pipeline import Aside, Pipeline
 from streamer.records import Message
-from streamer.recovery import recover
+from streamer.recovery import SESSION_LOST, recover
 from streamer.sinks import SINKS
 from streamer.sources import Source, SourceEvent
 from streamer.sources.mqtt import MqttSource
 from streamer.topics import Template, subscriptions
+from streamer.web.server import WebServer
+from streamer.web.status import look
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Daemon:
         self.source = source or _mqtt_source(config, expect_session=self.pipeline.last_turn > 0)
         self.deliveries = _deliveries(config, self.journal)
         self.happened: list[SourceEvent] = []
+        self.web = WebServer(config.web.host, config.web.port) if config.web else None
         self._stop = threading.Event()
         self._committed_at = time.monotonic()
         self._cursors: Mapping[str, int] = self.journal.cursors()
@@ -79,10 +82,13 @@ class Daemon:
         self.source.start()
         for delivery in self.deliveries:
             delivery.start()
+        if self.web is not None:
+            self.web.start()
         tell_systemd("READY=1")
         try:
             while not self._stop.is_set():
                 self._turn()
+                self._show_status()
                 tell_systemd("WATCHDOG=1")
         except BaseException:
             self.source.stop()
@@ -119,6 +125,17 @@ class Daemon:
         self._commit(partial(self.pipeline.turn, messages, hearing, aside))
         self._settle(messages, progress)
 
+    def _show_status(self) -> None:
+        if self.web is not None and self.web.due:
+            status = look(
+                self.pipeline,
+                self.deliveries,
+                hearing=self.source.hearing_since_ns is not None,
+                journal_used=self.housekeeping.used_share,
+                system=self.system.active,
+            )
+            self.web.show(status)
+
     def _is_idle(self, messages: list[Message], aside: Aside) -> bool:
         """Whether this turn would change nothing worth a write to flash."""
         if messages or aside.alerts or aside.dead_letters:
@@ -154,13 +171,15 @@ class Daemon:
                 self.pipeline.redelivered.forget()
 
     def _aside(self, progress: dict[str, Progress]) -> Aside:
-        now = time.time_ns()
+        now, lost = time.time_ns(), {}
         alerts = self.system.judge(self._conditions(), now)
         alerts += [
             happened(event.kind, event.sentence, event.time_ns)
             for event in self.happened
             if event.kind in ("session_lost", "subscription_refused", "taken_over")
         ]
+        if any(event.kind == "session_lost" for event in self.happened):
+            lost = {SESSION_LOST: str(self.pipeline.last_turn)}
         self.happened.clear()
         return Aside(
             alerts=alerts,
@@ -170,7 +189,7 @@ class Daemon:
                 for refused in one.refused
             ],
             cursors={name: one.cursor for name, one in progress.items()},
-            meta=self.system.state() if alerts else {},
+            meta={**lost, **(self.system.state() if alerts else {})},
         )
 
     def _conditions(self) -> dict[str, str]:
@@ -210,6 +229,8 @@ class Daemon:
 
     def _shut_down(self) -> None:
         tell_systemd("STOPPING=1")
+        if self.web is not None:
+            self.web.stop()
         self.source.stop()
         for delivery in self.deliveries:
             delivery.stop()

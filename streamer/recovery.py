@@ -26,6 +26,9 @@ from streamer.records import Columns, Inputs
 
 log = logging.getLogger(__name__)
 
+SESSION_LOST = "session_lost"
+"""Word in the journal: the last turn whose packet identifiers were those of an older session."""
+
 
 def recover(pipeline: Pipeline, journal: Journal, folder: Path) -> snapshot.Snapshot | None:
     """Bring a fresh pipeline to the state of the last committed turn; returns the snapshot used."""
@@ -36,11 +39,13 @@ def recover(pipeline: Pipeline, journal: Journal, folder: Path) -> snapshot.Snap
         _restore(pipeline, stored)
     since = {name: _defined_since(pipeline, journal, name) for name in pipeline.monitors}
     start = known = stored.turn if stored else 0
+    session = int(journal.meta(SESSION_LOST) or 0)
     for turn, inputs in journal.inputs_after(0):
         if turn > known + 1:
             log.warning("turns %d to %d are gone: they cannot be replayed", known + 1, turn - 1)
         known = max(known, turn)
-        pipeline.redelivered.remember(inputs.unstamped)
+        if turn > session:
+            pipeline.redelivered.remember(inputs.unstamped)
         readings = inputs.readings.items()
         meant = {n: c for n, c in readings if turn > since.get(n, pipeline.last_turn)}
         _walk(pipeline, Inputs(meant, inputs.tick), replay=turn > start)

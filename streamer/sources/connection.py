@@ -29,6 +29,7 @@ from streamer.sources.tap import READ_BYTES, TappedSocket
 from streamer.sources.waker import Waker
 
 UNSUPPORTED_PROTOCOL = 0x84
+KEEPALIVE_TIMEOUT = 0x8D
 TAKEN_OVER = 0x8E
 RETRY_REFUSED_S = 60.0
 CARE_S = 1.0
@@ -339,6 +340,8 @@ class Connection:
         if flags.is_disconnect_packet_from_server:
             self.taken_over = reason.value == TAKEN_OVER
             self._lose(f"the broker disconnects us: {reason}")
+        elif reason.value == KEEPALIVE_TIMEOUT:
+            self._lose("the broker did not answer a ping")
 
     def _check(self, code: MQTTErrorCode) -> None:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:

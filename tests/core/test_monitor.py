@@ -48,6 +48,8 @@ def eventful() -> tuple[Message, ...]:
             del fields[("flow", "pressure", "heat")[i % 3]]
         if i % 11 == 0:
             fields["pressure"] = 99.0  # out of range
+        if i % 37 == 0:
+            fields["heat"] = 149.0  # a spike
         if i % 7 == 0:
             fields["ts"] -= int(rng.integers(0, 60)) * 10**9
         found.append(arriving(message.topic, fields))
@@ -88,10 +90,23 @@ def test_turns_of_any_size_give_the_same_bits(size: int):
     assert cut.alerts == whole.alerts
 
 
-@given(streams(), st.lists(st.integers(0, 120), max_size=5))
-@settings(max_examples=60, deadline=None)
+cuts = st.lists(st.integers(0, 1000), max_size=8)
+
+
+@given(streams(), cuts)
+@settings(max_examples=40, deadline=None)
 def test_however_a_stream_is_cut_the_bits_are_the_same(stream, cuts):
-    edges = [0, *sorted(cuts), len(stream)]
+    assert_cuts_do_not_matter(stream, cuts)
+
+
+@given(cuts)
+@settings(max_examples=8, deadline=None)
+def test_however_the_eventful_stream_is_cut_the_bits_are_the_same(cuts):
+    assert_cuts_do_not_matter(eventful(), cuts)
+
+
+def assert_cuts_do_not_matter(stream, cuts) -> None:
+    edges = [0, *sorted(cut * len(stream) // 1000 for cut in cuts), len(stream)]
     turns = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
     whole, cut = dry(stream, 4096), walk(Pipeline(configured(), None), turns)
     assert cut.bits() == whole.bits()
@@ -99,7 +114,7 @@ def test_however_a_stream_is_cut_the_bits_are_the_same(stream, cuts):
 
 
 @given(streams(), st.sampled_from(MACHINES))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_nobody_notices_when_the_others_are_not_there(stream, machine):
     assert_alone_is_the_same(stream, machine)
 
@@ -198,12 +213,10 @@ def test_a_machine_fault_says_what_is_high_and_what_was_expected():
 
 def test_an_instrument_fault_names_the_instrument():
     run = dry(eventful(), 4096)
-    fired = next(
-        e for e in run.alerts if e.rule == "instrument_fault" and e.evidence.sensor == "heat"
-    )
-    assert fired.machine == "north/P2"
-    assert fired.kind == "instrument"
-    assert fired.reason.startswith("heat: stuck at 33 K for ")
+    stuck = [e for e in run.alerts if e.reason.startswith("heat: stuck at 33 K for ")]
+    assert {e.machine for e in stuck} == {"north/P2"}
+    assert {e.kind for e in stuck} == {"instrument"}
+    assert {e.evidence.sensor for e in stuck} == {"heat"}
 
 
 def test_a_detector_of_all_sensors_can_raise_an_alert():

@@ -87,6 +87,12 @@ def test_times_are_even_and_start_where_asked() -> None:
     assert len(times) == 720
 
 
+@pytest.mark.parametrize(("hours", "steps"), [(4.1, 246), (0.1, 6), (1 / 60, 1), (1.01, 60)])
+def test_steps_of_a_run(hours: float, steps: int) -> None:
+    """4.1 h are 245.99999999999997 minutes in binary fractions."""
+    assert Farm(period_s=60).steps(hours) == steps
+
+
 def test_an_instrument_that_rounds_to_nothing_says_0() -> None:
     thermometer = Instrument("air", "°C", resolution=0.1)
     assert str(report(thermometer, np.array([-0.01]), np.zeros(1))[0]) == "0.0"

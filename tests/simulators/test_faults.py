@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from simulators import FAULTS, Farm, Fault, parse_fault
 from simulators.faults import BearingWear, Overheating, SensorFault, SensorStuck
 from simulators.faults.bearings import FAILING_WEAR
-from simulators.scenarios import DEMO_HEALTHY_HOURS, DEMO_HOURS, DEMO_MACHINES, DEMO_PERIOD_S, demo
+from simulators.scenarios import (
+    DEMO_HEALTHY_HOURS,
+    DEMO_HOURS,
+    DEMO_MACHINES,
+    DEMO_PERIOD_S,
+    demo,
+    demo_farm,
+)
 
 HOUR = 3600.0
 HOURS = 30
@@ -255,6 +262,14 @@ class TestDemo:
         assert min(fault.onset_s for fault in faults) == DEMO_HEALTHY_HOURS * HOUR
         assert max(fault.end_s for fault in faults) < DEMO_HOURS * HOUR
         assert DEMO_MACHINES * DEMO_HOURS * HOUR / DEMO_PERIOD_S == 34_560
+
+    def test_another_seed_moves_them_on(self) -> None:
+        assert [fault.machine for fault in demo(12, seed=4)] == ["T06", "T10", "T01"]
+
+    def test_the_demo_farm_has_them_unless_told_otherwise(self) -> None:
+        assert list(demo_farm(seed=3).faults) == demo(seed=3)
+        assert demo_farm(faults=[]).faults == ()
+        assert demo_farm().steps(DEMO_HOURS) * DEMO_MACHINES == 34_560
 
     @given(machines=st.integers(1, 300), seed=st.integers(0, 1000))
     def test_fits_any_farm(self, machines: int, seed: int) -> None:

@@ -203,7 +203,7 @@ def test_a_broker_gone_deaf_is_noticed_by_its_missing_ping(scripted, listen, tap
 
     ear = listen(scripted(script).port, tap=tap, keepalive_s=1)
     ear.wait("subscribed")
-    ear.wait("disconnected")
+    assert "did not answer a ping" in ear.wait("disconnected").sentence
     ear.wait("subscribed", times=2)
 
 
