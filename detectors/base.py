@@ -57,8 +57,11 @@ def check_count(name: str, value: float, low: int, high: int) -> None:
 
 
 def views(*arrays: NDArray[Any]) -> list[memoryview]:
-    """Arrays as a kernel wants them: compiled, it reads their memory; as Python, plain numbers."""
-    return [array.data for array in arrays]
+    """Arrays as a kernel wants them: compiled, it reads their memory; as Python, plain numbers.
+
+    A transposed or sliced input is copied into order; state and results are in order already.
+    """
+    return [np.ascontiguousarray(array).data for array in arrays]
 
 
 def named_views(**arrays: NDArray[Any]) -> dict[str, memoryview]:

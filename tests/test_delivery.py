@@ -170,6 +170,7 @@ def test_failures_are_retried_with_longer_and_longer_pauses(start: Start, clock:
     assert target.written == [1]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.integers())
 def test_pauses_are_jittered_over_their_whole_length(failures: int, seed: int) -> None:
     longest = min(60.0, 2.0 ** (failures - 1)) if failures < 10 else 60.0

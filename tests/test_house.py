@@ -143,6 +143,8 @@ def test_every_path_a_page_names_exists(page: str) -> None:
     missing |= {name for name in linked if not (beside / name).exists()}
     # Pictures show the path of a reading, whose names are those inside the daemon.
     missing |= {name for name in drawn if not (ROOT / "streamer" / name).exists()}
+    # `my_chart.py` stands for the file that the reader is about to write.
+    missing = {name for name in missing if not Path(name).name.startswith("my_")}
     assert quoted, f"{page} names no path at all"
     assert not missing
 

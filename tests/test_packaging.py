@@ -153,9 +153,7 @@ def test_without_a_compiler_the_kernels_run_as_python(wheel: Path, tmp_path: Pat
     pip("install", *RECIPE, "--target", tmp_path / "installed", wheel)
     program = "from detectors import kernels; print(kernels.compiled(), kernels.description())"
     ran = run(sys.executable, program, tmp_path, tmp_path / "installed")
-    assert ran.stdout.startswith("False interpreted (built without a C compiler"), (
-        ran.stderr
-    )
+    assert ran.stdout.startswith("False interpreted (built without a C compiler"), ran.stderr
 
 
 needs_compiler = pytest.mark.skipif(

@@ -48,7 +48,8 @@ def test_other_topics_have_no_route(topic):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a,b", "a\nb", "x" * 65, "..", ".", " a", "a ", "<script>", "a\0", '"', "+", "a\x7f"]
+    "name",
+    ["", "a,b", "a\nb", "x" * 65, "..", ".", " a", "a ", "<script>", "a\0", '"', "+", "a\x7f"],
 )
 def test_a_name_that_is_no_name_is_refused(name):
     fault = Router([TELEMETRY]).route(f"plant/north/{name}/telemetry")
@@ -107,7 +108,10 @@ def test_what_is_no_template_is_said(text, sentence):
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
-        (Rule(Template("a/{machine}"), "t", dialect="xml"), "'xml' is not known, known: json, number"),
+        (
+            Rule(Template("a/{machine}"), "t", dialect="xml"),
+            "'xml' is not known, known: json, number",
+        ),
         (Rule(Template("a/{machine}"), "t", dialect="number"), "needs {sensor}"),
         (Rule(Template("a/{machine}/{sensor}"), "t"), "allows no {sensor}"),
         (Rule(Template("a/b"), "t"), "names no machine"),

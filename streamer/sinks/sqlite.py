@@ -72,8 +72,6 @@ class SqliteSink:
         self._keep_ns = round(config.keep_days * DAY_NS)
         self._max_bytes = config.max_bytes
         self._db = connect(config.path)
-        # Debian's SQLite overwrites what it deletes, which here would only wear the flash twice.
-        self._db.execute("PRAGMA secure_delete=OFF")
         self._db.executescript(SCHEMA)
         self._tables = Tables(self._db)
         self._span = self._stored_span()

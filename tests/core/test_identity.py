@@ -40,9 +40,7 @@ class Oracle:
 
 @st.composite
 def streams(draw, n_sensors: int = 4):
-    one = st.tuples(
-        st.integers(0, 2), st.integers(0, 12), st.integers(1, 2**n_sensors - 1)
-    )
+    one = st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(1, 2**n_sensors - 1))
     return draw(st.lists(one, max_size=60))
 
 
@@ -82,9 +80,7 @@ def stored(order: EventOrder, stream, n_sensors: int) -> Columns:
     for i, (_, _, mask, _) in enumerate(lines):
         values[i, [s for s in range(n_sensors) if mask >> s & 1]] = 1.0
     rows, times, _, flags = zip(*lines, strict=True) if lines else ((), (), (), ())
-    return Columns(
-        np.array(rows, "i4"), np.array(times, "i8"), values, np.array(flags, "u1")
-    )
+    return Columns(np.array(rows, "i4"), np.array(times, "i8"), values, np.array(flags, "u1"))
 
 
 def part(columns: Columns, chosen: slice) -> Columns:
@@ -163,12 +159,16 @@ def test_an_intake_stores_what_is_new_and_marks_what_is_late(stream):
             if part
         ]
     columns = intake.take()
-    found = [] if columns is None else [
-        (int(row), int(time_ns), int(flag), [None if np.isnan(v) else v for v in values])
-        for row, time_ns, flag, values in zip(
-            columns.rows, columns.times, columns.flags, columns.values, strict=True
-        )
-    ]
+    found = (
+        []
+        if columns is None
+        else [
+            (int(row), int(time_ns), int(flag), [None if np.isnan(v) else v for v in values])
+            for row, time_ns, flag, values in zip(
+                columns.rows, columns.times, columns.flags, columns.values, strict=True
+            )
+        ]
+    )
     assert found == expected
     assert intake.take() is None
 

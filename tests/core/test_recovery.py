@@ -244,7 +244,6 @@ CHANGES = {
     "another detector": {"classes__pump__detectors": {"page_hinkley": {"limit": 5.0}}},
     "fewer sensors": {"classes__pump__sensors": {"heat": {"range": [0, 100]}}},
     "more sensors": {"classes__pump__sensors__oil": {"range": [0, 100]}},
-
 }
 
 
@@ -293,9 +292,7 @@ def test_limits_may_change_without_unlearning(cut_at, tmp_path_factory, whole):
 
 
 @pytest.mark.parametrize("spoil", [lambda a: a[..., None], lambda a: a.astype("f4"), None])
-def test_arrays_that_do_not_fit_are_no_reason_not_to_start(
-    cut_at, tmp_path_factory, caplog, spoil
-):
+def test_arrays_that_do_not_fit_are_no_reason_not_to_start(cut_at, tmp_path_factory, caplog, spoil):
     """As after an update of Telltale that lays out its arrays in another way."""
     config = cut_off(cut_at, tmp_path_factory)
     with np.load(newest(config)) as stored:
@@ -313,7 +310,9 @@ def test_arrays_that_do_not_fit_are_no_reason_not_to_start(
 
 def test_a_class_of_which_nobody_has_spoken_has_a_snapshot_too(tmp_path_factory):
     config = configured(tmp_path_factory.mktemp("quiet"))
-    config = config.model_copy(update={"classes": {**config.classes, "fan": config.classes["pump"]}})
+    config = config.model_copy(
+        update={"classes": {**config.classes, "fan": config.classes["pump"]}}
+    )
     pipeline, journal = opened(config)
     walk(pipeline, TURNS[:2], HEARING)
     take_snapshot(pipeline, snapshots(config))

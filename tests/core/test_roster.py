@@ -33,7 +33,10 @@ def test_new_machines_are_told_once():
     roster = Roster("pump", None, 9)
     for name in "aba":
         roster.row(labels(name))
-    assert roster.take_new() == [(0, Machine("pump", labels("a"))), (1, Machine("pump", labels("b")))]
+    assert roster.take_new() == [
+        (0, Machine("pump", labels("a"))),
+        (1, Machine("pump", labels("b"))),
+    ]
     assert roster.take_new() == []
     roster.row(labels("c"))
     assert [row for row, _ in roster.take_new()] == [2]

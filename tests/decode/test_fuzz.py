@@ -30,13 +30,11 @@ nested = st.recursive(
     max_leaves=12,
 )
 documents = nested.map(lambda value: json.dumps(value).encode())
-jsonish = st.lists(
-    st.sampled_from(
-        [b"{", b"}", b"[", b"]", b",", b":", b'"ts"', b'"a"', b"1", b"-", b".5", b"e9", b"NaN", b" "]
-        + [b"null", b"true", b'"', b"\\u", b"d800", b"\xff", b"\xef\xbb\xbf", b"99999999999999999999"]
-    ),
-    max_size=30,
-).map(b"".join)
+TOKENS = (
+    *(b"{", b"}", b"[", b"]", b",", b":", b'"ts"', b'"a"', b"1", b"-", b".5", b"e9", b"NaN", b" "),
+    *(b"null", b"true", b'"', b"\\u", b"d800", b"\xff", b"\xef\xbb\xbf", b"9" * 20),
+)
+jsonish = st.lists(st.sampled_from(TOKENS), max_size=30).map(b"".join)
 
 
 def spoilt(payload, cut, junk):

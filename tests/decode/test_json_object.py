@@ -140,7 +140,11 @@ def test_a_bad_element_costs_only_itself():
     assert [r.reason for r in results if isinstance(r, Fault)] == [
         *("wrong_type", "bad_time", "wrong_type", "empty")
     ]
-    assert [r.values for r in results if isinstance(r, Reading)] == [{"v": 1.5}, {"w": 2}, {"v": 3.5}]
+    assert [r.values for r in results if isinstance(r, Reading)] == [
+        {"v": 1.5},
+        {"w": 2},
+        {"v": 3.5},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.notifiers.log import Config, line, open_notifier
@@ -29,6 +29,7 @@ def test_a_per_cent_sign_is_only_a_character(caplog: pytest.LogCaptureFixture) -
     assert "100 %s of %d" in caplog.text
 
 
+@settings(deadline=None)
 @given(machine=st.text(), reason=st.text())
 def test_an_event_is_one_line_whatever_it_says(machine: str, reason: str) -> None:
     told = line(event(machine=machine, reason=reason))

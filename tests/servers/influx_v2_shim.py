@@ -42,6 +42,8 @@ class Shim:
         """Sent along with a status of the script."""
         self.answered: list[int] = []
         """Every status that was given."""
+        self.lines: list[int] = []
+        """How many lines each request held."""
         self.authorisations: list[str | None] = []
         self.released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -67,6 +69,7 @@ def _handler(shim: Shim) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            shim.lines.append(body.count(b"\n") + 1)
             shim.authorisations.append(self.headers["Authorization"])
             act = shim.next_act()
             if act == HANG:

@@ -9,7 +9,7 @@ import math
 import re
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.records import Evidence, Machine, Schema
@@ -53,6 +53,7 @@ def test_times_before_1970_and_far_ahead() -> None:
     assert [int(line.split(" ")[-1]) for line in lines(made, MACHINES)] == [-5, 2**62]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), finite, finite | st.just(NAN)), max_size=30))
 def test_every_float_reads_back_as_the_same_float(rows: list[tuple[int, float, float]]) -> None:
     table = [[vibration, power] for _, vibration, power in rows]
@@ -64,6 +65,7 @@ def test_every_float_reads_back_as_the_same_float(rows: list[tuple[int, float, f
     assert np.array(read).tobytes() == np.array(table).tobytes()
 
 
+@settings(deadline=None)
 @given(names, names, names, names, names)
 def test_no_name_breaks_out_of_its_place(
     machine_class: str, sensor: str, score: str, label: str, value: str
@@ -118,6 +120,7 @@ def test_evidence_that_is_no_number_is_left_out() -> None:
     assert "limit=3.0" in line
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_no_text_breaks_out_of_its_quotes(text: str) -> None:
     inner = string(text)[1:-1]

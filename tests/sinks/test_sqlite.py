@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.delivery import Delivery
@@ -86,7 +86,8 @@ def test_what_is_not_a_finite_number_is_null(sink: SqliteSink, path: Path) -> No
 def test_sensors_that_come_one_by_one_fill_one_row(sink: SqliteSink, path: Path) -> None:
     first = points([0], [START_NS], [[7.5, NAN]], severity=[0.5])
     second = points([0], [START_NS], [[NAN, 1500.0]], [[0.9]], flags=[1])
-    sink.write([turn(first), turn(second, number=2)])
+    third = points([0], [START_NS], [[NAN, NAN]])
+    sink.write([turn(first), turn(second, number=2), turn(third, number=3)])
     (row,) = ask(path, "SELECT * FROM readings_turbine")
     assert [row[name] for name in ("vibration", "power", "half_space_trees", "severity")] == [
         7.5, 1500.0, 0.9, 0.5
@@ -133,6 +134,7 @@ def test_classes_have_views_of_their_own(sink: SqliteSink, path: Path) -> None:
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
+@settings(deadline=None)
 @given(machine_class=names, sensor=names, score=names, label=names, value=names)
 def test_any_name_can_be_written_and_read(
     machine_class: str, sensor: str, score: str, label: str, value: str

@@ -29,7 +29,12 @@ def test_batches_come_out_in_order_in_any_portion():
     inbox.put([message(i) for i in range(5)])
     inbox.put([message(i) for i in range(5, 8)])
     portions = [inbox.take(limit, timeout_s=0) for limit in (2, 4, 100, 1)]
-    assert [[m.received_ns for m in part] for part in portions] == [[0, 1], [2, 3, 4, 5], [6, 7], []]
+    assert [[m.received_ns for m in part] for part in portions] == [
+        [0, 1],
+        [2, 3, 4, 5],
+        [6, 7],
+        [],
+    ]
 
 
 def test_room_is_told_once_when_a_full_queue_has_some_again():

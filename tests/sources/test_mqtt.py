@@ -157,14 +157,16 @@ def test_acknowledgements_of_stored_values_keep_their_place(scripted, listen, ta
         peer.send(publish(TOPIC, b"a", 1) + publish(TOPIC, b"stored", 2, retain=True))
         peer.send(publish(TOPIC, b"b", 3))
         order.extend(peer.expect(PUBACK) for _ in range(3))
+        peer.send(publish(TOPIC, b"last", 8, retain=True))
+        order.append(peer.expect(PUBACK))
         peer.wait_for_end()
 
     ear = listen(scripted(script).port, tap=tap, protocol="3.1.1")
     messages = take_all(ear.source, 2)
     assert [message.payload for message in messages] == [b"a", b"b"]
     ear.source.acknowledge(messages)
-    wait_for(lambda: len(order) == 4, "four acknowledgements")
-    assert order == [b"\0\7", b"\0\1", b"\0\2", b"\0\3"]
+    wait_for(lambda: len(order) == 5, "five acknowledgements")
+    assert order == [b"\0\7", b"\0\1", b"\0\2", b"\0\3", b"\0\x08"]
 
 
 def test_an_oversized_payload_is_cut_and_acknowledged(mosquitto, listen, publisher, tap, protocol):

@@ -40,7 +40,7 @@ def tapped(sock):
 
 
 def send_like_paho(tap, data):
-    """paho keeps what is left of a packet and tries again later."""
+    """Send a packet; what is left of it is kept and tried again later."""
     while data:
         try:
             data = data[tap.send(data) :]
