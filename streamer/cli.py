@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -60,15 +61,18 @@ def _guarded(args: argparse.Namespace) -> int:
     from streamer.config import ConfigError
 
     try:
-        return int(importlib.import_module(COMMANDS[args.command][0]).main(args))
+        status = int(importlib.import_module(COMMANDS[args.command][0]).main(args))
+        sys.stdout.flush()
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
     except KeyboardInterrupt:
         return 128 + 2
-    except BrokenPipeError:  # `telltale … | head` is no failure
-        sys.stderr.close()
+    except BrokenPipeError:
+        # `telltale … | head` is no failure; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    return status
 
 
 if __name__ == "__main__":

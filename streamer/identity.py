@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamer.records import LATE, Columns, Message, Times
+from streamer.records import Columns, Message, Times
 
 MASKS_KEPT = 64
 """Different sets of sensors remembered per machine before they are folded into single sensors."""
@@ -80,17 +80,11 @@ class EventOrder:
                 late |= bit
             else:
                 fresh |= bit
-        if fresh:
-            self._tell(row, fresh, time_ns)
+        for bit in bits(fresh):
+            told[bit] = time_ns
         if fresh | late:
             self._note(row, time_ns, fresh | late)
         return Parts(fresh, late, duplicate)
-
-    def _tell(self, row: int, mask: int, time_ns: int) -> None:
-        # A set of sensors may already stand here with a newer time of some *other* member.
-        told = self._told[row]
-        for bit in bits(mask):
-            told[bit] = max(time_ns, told.get(bit, -1))
 
     def _fold(self, row: int) -> None:
         times = self._sensor_times(row)
@@ -108,12 +102,9 @@ class EventOrder:
 
     def replay(self, columns: Columns) -> None:
         """Remember readings of the journal as if they had just come."""
-        rows, times, flags = columns.rows.tolist(), columns.times.tolist(), columns.flags.tolist()
-        for row, time_ns, mask, flag in zip(rows, times, _masks(columns), flags, strict=True):
-            if flag & LATE:
-                self._note(row, time_ns, mask)
-            else:
-                self.admit(row, time_ns, mask)
+        rows, times = columns.rows.tolist(), columns.times.tolist()
+        for row, time_ns, mask in zip(rows, times, _masks(columns), strict=True):
+            self.admit(row, time_ns, mask)
 
     def newest(self, row: int) -> int:
         """Event time of the machine's newest reading, -1 before the first."""

@@ -164,7 +164,7 @@ class ClassMonitor:
 
     def step(self, readings: Columns) -> Judged:
         """Score and judge a turn's readings, then learn them. Late ones are passed over."""
-        self._reserve()
+        self.reserve(len(self._machines))
         fresh = np.flatnonzero(readings.flags == 0)
         everything = len(fresh) == len(readings.rows)
         block, severities = self._score(readings if everything else _take(readings, fresh))
@@ -186,10 +186,6 @@ class ClassMonitor:
     def tick_matters(self, tick: Tick, last_seen: Times) -> bool:
         """Whether `tick` would change anything."""
         return self.book.tick_matters(tick, last_seen)
-
-    def _reserve(self) -> None:
-        for stage in self._stages().values():
-            stage.reserve(len(self._machines))
 
     def _score(self, readings: Columns) -> tuple[_Block, list[NDArray[np.float64]]]:
         rows, times, values = readings.rows, readings.times, readings.values
@@ -345,7 +341,7 @@ class ClassMonitor:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything learnt, for the snapshot: ``stage/array`` → array."""
         rows = len(self._machines)
-        self._reserve()  # a class that nobody has spoken of yet has no arrays
+        self.reserve(rows)  # a class that nobody has spoken of yet has no arrays
         return {
             f"{stage}/{name}": array[:rows]
             for stage, fleet in self._stages().items()

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from streamer.clock import Clock, DataClock, WallClock
+from streamer.clock import NS, Clock, DataClock, WallClock
 from streamer.config import Config
 from streamer.decode import decode
 from streamer.identity import Redelivered, digest
@@ -65,6 +65,7 @@ class Pipeline:
         self.router = router(config)
         self.ledger = Ledger(journal.counters() if journal else {})
         self.redelivered = Redelivered()
+        self._arrived_ns = 0
         self.rosters: dict[str, Roster] = {}
         self.intakes: dict[str, Intake] = {}
         self.monitors: dict[str, ClassMonitor] = {}
@@ -177,13 +178,13 @@ class Pipeline:
         )
         timeless = [r for r in found if isinstance(r, Reading) and r.time_ns is None]
         again = bool(timeless) and self.redelivered.seen(message)
-        for i, reading in enumerate(found):
+        for reading in found:
             if isinstance(reading, Fault):
                 self.ledger.rejected(message, reading)
             elif again and reading.time_ns is None:
                 self.ledger.duplicate()
             else:
-                self._admit(message, route, reading, i)
+                self._admit(message, route, reading)
         if not timeless or not message.mid or again:
             return []
         identity = [(message.mid, digest(message))]
@@ -191,14 +192,13 @@ class Pipeline:
         self.redelivered.remember(identity)
         return identity
 
-    def _admit(self, message: Message, route: Route, reading: Reading, i: int) -> None:
+    def _admit(self, message: Message, route: Route, reading: Reading) -> None:
         intake = self.intakes[route.machine_class]
         layout = intake.layout(reading.values)
         if not layout.mask:
             self.ledger.rejected(message, _nothing(reading, layout.unknown, route.machine_class))
             return
-        # Elements of one payload without times are told apart by a nanosecond each.
-        time_ns = message.received_ns + i if reading.time_ns is None else reading.time_ns
+        time_ns = self._arrival_ns(message) if reading.time_ns is None else reading.time_ns
         row = intake.machine(route.labels, reading.machine, route.machine_field)
         fault = row if isinstance(row, Fault) else self._check_time(intake, row, time_ns, message)
         if fault is not None:
@@ -212,6 +212,16 @@ class Pipeline:
             self.ledger.stored(late=late)
         else:
             self.ledger.duplicate()
+
+    def _arrival_ns(self, message: Message) -> int:
+        """The time of a reading that brings none: its arrival, and a nanosecond after the last.
+
+        Messages that are read from the network at once have arrived at once; two values of a sensor
+        at the same time would be taken for one. A clock that is set back by more is followed.
+        """
+        behind = self._arrived_ns - message.received_ns
+        self._arrived_ns = self._arrived_ns + 1 if 0 <= behind < NS else message.received_ns
+        return self._arrived_ns
 
     def _check_time(self, intake: Intake, row: int, time_ns: int, message: Message) -> Fault | None:
         return self.clock.admit(intake.roster.machines[row].name, time_ns, message.received_ns)

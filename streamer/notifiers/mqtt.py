@@ -28,7 +28,7 @@ from streamer.config_types import Section, Text
 from streamer.notifiers import encode
 from streamer.records import AlertEvent
 from streamer.sinks import Refused, Retry
-from streamer.sources.dialling import _password, _tls_context, describe
+from streamer.sources.dialling import describe, password, tls_context
 from streamer.sources.settings import MqttSettings
 
 UNSUPPORTED_PROTOCOL = 0x84
@@ -148,9 +148,9 @@ class MqttNotifier:
         client.on_publish = self._on_publish
         try:
             if settings.username is not None:
-                client.username_pw_set(settings.username, _password(settings.password_file))
+                client.username_pw_set(settings.username, password(settings.password_file))
             if settings.tls is not None:
-                client.tls_set_context(_tls_context(settings.tls))
+                client.tls_set_context(tls_context(settings.tls))
         except OSError as error:
             raise Retry(describe(error), reason="misconfigured") from error
         return client

@@ -79,7 +79,7 @@ class Connection:
         self.generation = generation
         self.lost: str | None = None
         """Why there is no connection any more."""
-        self.refused = self.subscribed = False
+        self.connected = self.refused = self.subscribed = False
         self.taken_over = False
         self.answers: list[Connack | Suback] = []
         """What the broker answered, for the owner to take away."""
@@ -99,7 +99,6 @@ class Connection:
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
         self._tap: TappedSocket | None = None
-        self._connected = False
         self._granted: set[str] = set()
         self._asked: dict[int, list[str]] = {}
         self._answer_by = self._care_at = self._retry_at = 0.0
@@ -151,7 +150,7 @@ class Connection:
         connects again sooner takes the session over and is sent the rest once more.
         """
         sock: Any = self._client.socket()
-        if self.lost is None and self._connected and sock is not None:
+        if self.lost is None and self.connected and sock is not None:
             until = time.monotonic() + GOODBYE_S
             with socket.socket(fileno=os.dup(sock.fileno())) as line:
                 self._check(self._client.disconnect())
@@ -231,10 +230,10 @@ class Connection:
         """What needs doing once in a while: pings, patience, another try."""
         self._care_at = now + CARE_S
         self._check(self._client.loop_misc())
-        if not self._connected and now >= self._answer_by:
+        if not self.connected and now >= self._answer_by:
             self._lose(f"no answer to CONNECT within {self._settings.connect_timeout_s:g} s")
         missing = [one for one in self._subscriptions if one not in self._granted]
-        if self._connected and missing and not self._asked and now >= self._retry_at:
+        if self.connected and missing and not self._asked and now >= self._retry_at:
             self._subscribe(missing)
 
     def _live(self) -> list[Message]:
@@ -286,7 +285,7 @@ class Connection:
             self.answers.append(Connack(reason))
             self._lose(f"the broker refuses us: {reason}")
             return
-        self._connected = True
+        self.connected = True
         expiry_s = getattr(properties, "SessionExpiryInterval", None)
         self.answers.append(Connack(None, flags.session_present, expiry_s))
         self._subscribe(self._subscriptions)

@@ -25,7 +25,7 @@ def new_client(settings: MqttSettings, protocol: str, cutter: Cutter | None) -> 
     OSError
         If a file of a password or a certificate cannot be read.
     """
-    context = None if settings.tls is None else _tls_context(settings.tls)
+    context = None if settings.tls is None else tls_context(settings.tls)
     arguments: dict[str, Any] = {
         "callback_api_version": CallbackAPIVersion.VERSION2,
         "client_id": settings.client_id,
@@ -41,7 +41,7 @@ def new_client(settings: MqttSettings, protocol: str, cutter: Cutter | None) -> 
     )
     client.connect_timeout = settings.connect_timeout_s
     if settings.username is not None:
-        client.username_pw_set(settings.username, _password(settings.password_file))
+        client.username_pw_set(settings.username, password(settings.password_file))
     if context is not None:
         # The tapped client makes its own socket; should its hook be missing, paho makes one.
         client.tls_set_context(context)
@@ -88,11 +88,13 @@ def _properties(settings: MqttSettings) -> Properties:
     return properties
 
 
-def _password(file: str | Path | None) -> str | None:
+def password(file: str | Path | None) -> str | None:
+    """The password that a file holds; None where there is no file."""
     return None if file is None else Path(file).read_text(encoding="utf-8").rstrip("\r\n")
 
 
-def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
+def tls_context(tls: TlsSettings) -> ssl.SSLContext:
+    """TLS 1.2 or newer with these certificates, verifying the broker unless told not to."""
     context = ssl.create_default_context(cafile=tls.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.cert_file is not None:

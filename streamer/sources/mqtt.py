@@ -204,24 +204,25 @@ class MqttSource:
             where = f"{self._settings.host}:{self._settings.port}"
             self._say("unreachable", f"cannot connect to {where}: {describe(error)}")
             return
+        began = time.monotonic()
         try:
             self._serve(connection)
         finally:
+            # First deaf, then told so: whoever hears of the loss must not find us hearing.
             self.hearing_since_ns = None
             connection.close()
+        if connection.lost is not None:
+            brief = connection.subscribed and time.monotonic() - began < STEADY_S
+            self._brief = self._brief + 1 if brief else 0
+            self._say_lost(connection)
 
     def _serve(self, connection: Connection) -> None:
-        began = time.monotonic()
         while connection.lost is None and not self._stopping.is_set():
             self._acknowledge(connection)
             messages = connection.turn(IDLE_S, read=not self._inbox.full)
             self._take_over(connection, messages)
             if messages and connection.bytes_read < BUSY_BYTES:
                 time.sleep(self._coalesce_s)
-        if connection.lost is not None:
-            brief = connection.subscribed and time.monotonic() - began < STEADY_S
-            self._brief = self._brief + 1 if brief else 0
-            self._say_lost(connection)
         self._acknowledge(connection)
         connection.say_goodbye()
 
@@ -295,7 +296,9 @@ class MqttSource:
                 f"{self._settings.client_id!r} too, each needs an mqtt.client_id of its own",
             )
         elif not connection.refused:
-            self._say("disconnected", f"disconnected: {connection.lost}")
+            mute = not connection.connected and self._protocol == "5"
+            hint = "; if it speaks MQTT 3.1.1 only, set mqtt.protocol" if mute else ""
+            self._say("disconnected", f"disconnected: {connection.lost}{hint}")
 
     def _say(self, kind: EventKind, sentence: str) -> None:
         """Tell an event; a failure that was told already is only for the log, at debug."""

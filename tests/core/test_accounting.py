@@ -131,6 +131,26 @@ def test_a_message_without_a_time_is_known_again_within_its_own_turn():
     assert (counters["stored"], counters["duplicate"]) == (1, 1)
 
 
+def test_messages_without_a_time_that_arrive_at_once_are_told_apart():
+    """What is read from the network in one go bears one time of arrival."""
+    at_once = [arriving("plant/north/P1/one/heat", b"12.5", 7 + i) for i in range(4)]
+    both = arriving("plant/north/P1/telemetry", [NO_TIME, NO_TIME], 20)
+    pipeline = Pipeline(configured(), None)
+    run = walk(pipeline, [at_once[:2], [*at_once[2:], both]])
+    assert pipeline.ledger.counters["stored"] == 6
+    times = [t for points in run.points["pump"] for t in points.readings.times.tolist()]
+    assert times == [at(0) + i for i in range(6)]
+
+
+def test_messages_without_a_time_follow_a_clock_that_is_set_back():
+    message = arriving("plant/north/P1/one/heat", b"12.5", 7)
+    pipeline = Pipeline(configured(), None)
+    arrivals = [at(10), at(0), at(0) + 5, at(0) + 2]
+    run = walk(pipeline, [[message._replace(received_ns=ns, mid=i)] for i, ns in enumerate(arrivals)])
+    times = [t for points in run.points["pump"] for t in points.readings.times.tolist()]
+    assert times == [at(10), at(0), at(0) + 5, at(0) + 6]
+
+
 def test_a_message_without_a_time_that_is_not_marked_is_another():
     message = arriving("plant/north/P1/one/heat", b"12.5", 7)
     pipeline = Pipeline(configured(), None)

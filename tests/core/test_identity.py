@@ -61,13 +61,13 @@ def test_the_rule_holds_for_many_sensors_in_many_combinations(stream):
 
 
 def test_folding_many_combinations_forgets_nothing():
-    order, oracle = EventOrder(8, ALL), Oracle()
-    for time_ns in range(3 * MASKS_KEPT):
-        mask = time_ns % 255 + 1
+    order, oracle = EventOrder(9, ALL), Oracle()
+    once = 1 << 8  # a sensor that speaks but once, before all the others
+    stream = [(5, once), *((10 + t, t % 255 + 1) for t in range(3 * MASKS_KEPT)), (4, once)]
+    stream += [(10 + t, 0b11) for t in range(0, 3 * MASKS_KEPT, 5)]
+    for time_ns, mask in stream:
         assert order.admit(0, time_ns, mask) == oracle.admit(0, time_ns, mask)
-    for time_ns in range(0, 3 * MASKS_KEPT, 5):
-        assert order.admit(0, time_ns, 0b11) == oracle.admit(0, time_ns, 0b11)
-    assert order.state()[0].tolist() == [oracle.newest[0, 1 << s] for s in range(8)]
+    assert order.state()[0].tolist() == [oracle.newest[0, 1 << s] for s in range(9)]
 
 
 def stored(order: EventOrder, stream, n_sensors: int) -> Columns:
@@ -131,6 +131,13 @@ def test_only_so_many_identities_are_kept():
     assert [order.admit(0, time_ns, 1).duplicate for time_ns in (4, 3, 2)] == [1, 1, 1]
     assert order.admit(0, 1, 1) == Parts(0, 1, 0)  # forgotten, so late
     assert len(order._recent) == len(order._arrivals) == 3
+
+
+def test_a_time_that_was_told_is_not_fresh_even_when_its_identity_is_forgotten():
+    order = EventOrder(1, remember=1)
+    order.admit(0, 5, 1)
+    order.admit(1, 5, 1)
+    assert order.admit(0, 5, 1) == Parts(0, 1, 0)
 
 
 def test_newest_times_are_known_by_row():

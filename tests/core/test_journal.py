@@ -166,6 +166,11 @@ def journal_id(path: Path) -> str:
     return found
 
 
+def test_a_commit_waits_until_the_disk_has_it(journal: Journal):
+    assert journal._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
 def test_every_journal_has_an_id_of_its_own(journal: Journal, tmp_path: Path):
     other = Journal(tmp_path / "other.db")
     assert other.id != journal.id
