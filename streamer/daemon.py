@@ -20,7 +20,7 @@ from types import FrameType
 
 from streamer.config import Config
 from streamer.delivery import Delivery, Progress, Telling
-from streamer.health import META_KEY, SystemAlerts, happened, tell_systemd
+from streamer.health import META_KEY, DeliveryTroubles, SystemAlerts, happened, tell_systemd
 from streamer.housekeeping import Housekeeping
 from streamer.journal import DeadLetter, Journal, Outbox
 from streamer.notifiers import NOTIFIERS
@@ -41,8 +41,6 @@ IDLE_COMMIT_S = 5.0
 RETRY_COMMIT_S = 1.0
 DRAIN_S = 10.0
 """How long a stop waits for the deliveries; what is left is delivered after the next start."""
-TROUBLED_S = 60.0
-"""A delivery that has failed for so long is worth a system alert."""
 
 
 class Daemon:
@@ -67,6 +65,7 @@ class Daemon:
         self.system = SystemAlerts(self.journal.meta(META_KEY))
         self.source = source or _mqtt_source(config, expect_session=self.pipeline.last_turn > 0)
         self.deliveries = _deliveries(config, self.journal)
+        self.troubles = DeliveryTroubles()
         self.happened: list[SourceEvent] = []
         self.web = WebServer(config.web.host, config.web.port) if config.web else None
         self._stop = threading.Event()
@@ -172,7 +171,7 @@ class Daemon:
 
     def _aside(self, progress: dict[str, Progress]) -> Aside:
         now, lost = time.time_ns(), {}
-        alerts = self.system.judge(self._conditions(), now)
+        alerts = self.system.judge(self._conditions(progress), now)
         alerts += [
             happened(event.kind, event.sentence, event.time_ns)
             for event in self.happened
@@ -192,12 +191,11 @@ class Daemon:
             meta={**lost, **(self.system.state() if alerts else {})},
         )
 
-    def _conditions(self) -> dict[str, str]:
-        found = self.housekeeping.conditions()
-        for delivery in self.deliveries:
-            state = delivery.state
-            if state.reason == "misconfigured" or state.failing_s >= TROUBLED_S:
-                found[f"delivery_{delivery.name}"] = f"{delivery.name}: {state.detail}"
+    def _conditions(self, progress: dict[str, Progress]) -> dict[str, str]:
+        found, now_s = self.housekeeping.conditions(), time.monotonic()
+        for one in self.deliveries:
+            refused = progress[one.name].refused
+            found |= self.troubles.look(one.name, one.state, refused, now_s=now_s)
         return found
 
     def _commit(self, attempt: Callable[[], object]) -> None:

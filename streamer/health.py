@@ -10,13 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from streamer.delivery import State
 from streamer.records import AlertEvent, AlertState
+from streamer.sinks import Refused
 
 META_KEY = "system_alerts"
+TROUBLED_S = 60.0
+"""A delivery that has failed for so long is worth an alert."""
+REFUSED_S = 600.0
+"""How long an alert about refused payloads stays after the last of them."""
 
 
 class SystemAlerts:
@@ -55,6 +61,39 @@ class SystemAlerts:
     def active(self) -> dict[str, str]:
         """Rule → sentence of what holds now."""
         return {rule: reason for rule, (_, reason) in self._active.items()}
+
+
+class DeliveryTroubles:
+    """What of the deliveries is worth a system alert: one that fails, one that is refused.
+
+    Examples
+    --------
+    >>> troubles = DeliveryTroubles()
+    >>> refused = [Refused("HTTP 400", "field type conflict", b"turbine power=1")]
+    >>> well = State(reason="", detail="", failing_s=0, idle_s=0, lag_turns=0)
+    >>> troubles.look("influxdb", well, refused, now_s=0)
+    {'refused_influxdb': 'influxdb refused 1 for good, last: field type conflict'}
+    >>> troubles.look("influxdb", well, [], now_s=2 * REFUSED_S)
+    {}
+    """
+
+    def __init__(self) -> None:
+        self._refused: dict[str, tuple[float, str]] = {}
+
+    def look(
+        self, name: str, state: State, refused: Sequence[Refused], *, now_s: float
+    ) -> dict[str, str]:
+        """Rule → sentence of what troubles one delivery at a monotonic time."""
+        found = {}
+        if state.reason == "misconfigured" or state.failing_s >= TROUBLED_S:
+            found[f"delivery_{name}"] = f"{name}: {state.detail}"
+        if refused:
+            sentence = f"{name} refused {len(refused)} for good, last: {refused[-1].detail}"
+            self._refused[name] = (now_s, sentence)
+        at, sentence = self._refused.get(name, (-REFUSED_S, ""))
+        if now_s - at < REFUSED_S:
+            found[f"refused_{name}"] = sentence
+        return found
 
 
 def happened(rule: str, sentence: str, now_ns: int) -> AlertEvent:

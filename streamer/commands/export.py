@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from streamer.config import Config
 
 ROWS_AT_ONCE = 50_000
-ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 ENDINGS = (".csv", ".parquet")
 
 
@@ -119,10 +118,16 @@ def _write(frames: Iterator[pd.DataFrame], path: Path, ending: str) -> int:
 
 
 def _write_csv(frames: Iterator[pd.DataFrame], path: Path) -> int:
+    import numpy as np
+
     rows = 0
     with path.open("w", encoding="utf-8") as file:
         for frame in frames:
-            frame.to_csv(file, index=False, header=rows == 0, date_format=ISO)
+            # pandas writes microseconds at most, and readings may be a nanosecond apart.
+            times = np.datetime_as_string(
+                frame["time"].to_numpy("datetime64[ns]"), unit="ns", timezone="UTC"
+            )
+            frame.assign(time=times).to_csv(file, index=False, header=rows == 0)
             rows += len(frame)
     return rows
 
