@@ -9,6 +9,8 @@ models.
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
 from collections import defaultdict
 
@@ -16,8 +18,6 @@ import paho.mqtt.client as mqtt
 from influxdb_client import InfluxDBClient, Point, WriteApi, WritePrecision
 from influxdb_client.client.write_api import WriteOptions
 from river import anomaly, compose, preprocessing
-
-from streamer.health import tell_systemd
 
 
 def new_model() -> compose.Pipeline:
@@ -36,7 +36,8 @@ class Program:
         client.subscribe(self.topics, qos=1)
 
     def on_subscribe(self, *_: object) -> None:
-        tell_systemd("STATUS=subscribed")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.sendto(b"STATUS=subscribed", os.environ["NOTIFY_SOCKET"])
 
     def on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
         del client, userdata

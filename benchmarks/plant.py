@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from tests.servers import wire
 
-SENSORS = ("vibration", "temperature", "speed")
 BLOCK = 1000
 """Frames built and sent at once."""
 UNDER_WAY = 20_000
@@ -46,17 +45,16 @@ class Plant:
         self._latest_us = 0
         self._rng = np.random.default_rng(7)
         topic = f"{root}/north/T#####/telemetry"
-        payload = b'{"ts": $$$$$$$$$$$$$$$$, "vibration": v.vvvv, "temperature": tt.ttt, '
-        payload += b'"speed": ssss.ss}'
-        frame = wire.publish(topic, payload, mid=0x4040)
+        payload = '{"ts": $$$$$$$$$$$$$$$$, "vibration": %.%%%%, '
+        payload += '"temperature": &&.&&&, "speed": @@@@.@@}'
+        frame = wire.publish(topic, payload.encode(), mid=1)
         self._frame = np.frombuffer(frame, dtype=np.uint8)
-        self._where = {sign: np.flatnonzero(self._frame == ord(sign)) for sign in "#$"}
-        text = payload.decode()
-        begin = len(frame) - len(payload)
-        self._where |= {
-            name[0]: np.array([begin + i for i in _digits_after(text, name)]) for name in SENSORS
+        self._mid_at = len(frame) - len(payload) - 2
+        text = topic + "??" + payload
+        self._where = {
+            sign: [len(frame) - len(text) + i for i, c in enumerate(text) if c == sign]
+            for sign in "#$%&@"
         }
-        self._mid_at = begin - 2
 
     def frames(self, n: int) -> bytes:
         """The next ``n`` messages as PUBLISH frames at QoS 1."""
@@ -69,22 +67,15 @@ class Plant:
         noise = np.clip(self._rng.normal(size=(n, 3)), -5, 5)
         self._write(block, "#", number % self._machines)
         self._write(block, "$", times)
-        self._write(block, "v", 50_000 + 3_000 * noise[:, 0])
-        self._write(block, "t", 55_000 + 1_000 * noise[:, 1])
-        self._write(block, "s", 150_000 + 900 * noise[:, 2])
+        self._write(block, "%", 50_000 + 3_000 * noise[:, 0])
+        self._write(block, "&", 55_000 + 1_000 * noise[:, 1])
+        self._write(block, "@", 150_000 + 900 * noise[:, 2])
         return block.tobytes()
 
     def _write(self, block: NDArray[np.uint8], sign: str, numbers: NDArray[np.generic]) -> None:
         where = self._where[sign]
         powers = 10 ** np.arange(len(where) - 1, -1, -1)
         block[:, where] = numbers.astype(np.int64)[:, None] // powers % 10 + ord("0")
-
-
-def _digits_after(text: str, name: str) -> list[int]:
-    """Where the digits stand of the sensor ``name``, written as its first letter."""
-    begin = text.index(f'"{name}": ') + len(name) + 4
-    end = min(i for i in (text.find(",", begin), text.find("}", begin)) if i > 0)
-    return [i for i in range(begin, end) if text[i] != "."]
 
 
 def _mids(number: NDArray[np.int64]) -> NDArray[np.uint8]:

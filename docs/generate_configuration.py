@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from detectors import DETECTORS
 from streamer.config import Config, Section
-from streamer.config_classes import RULES
-from streamer.config_detectors import RIVER, detector_model
-from streamer.config_errors import bare, element, keys_of
+from streamer.config.classes import RULES
+from streamer.config.detectors import RIVER, detector_model
+from streamer.config.errors import bare, element, keys_of
 from streamer.notifiers import NOTIFIERS
 from streamer.sinks import SINKS
 

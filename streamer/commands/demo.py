@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import math
+import signal
 import sys
 import tempfile
 import threading
@@ -73,11 +74,12 @@ def main(args: argparse.Namespace) -> int:
 
     try:
         farm = _farm(args)
-    except ValueError as error:
+        folder = _folder(args.keep)
+    except (OSError, ValueError) as error:
         print(f"telltale demo: {error}", file=sys.stderr)
         return 2
-    folder = (args.keep or Path(tempfile.mkdtemp(prefix="telltale-demo-"))).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    # Broker and daemon are our children, and must not outlive us while they are being started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         report = _Show(args, farm, folder).run()
     except (StageError, BrokerError) as error:
@@ -96,6 +98,15 @@ def _farm(args: argparse.Namespace) -> Farm:
     story = [parse_fault(text) for text in args.fault] or demo(max(args.machines, 1), args.seed)
     faults = list(_repeated(story)) if args.forever else story
     return demo_farm(args.machines, args.seed, faults)
+
+
+def _folder(wanted: Path | None) -> Path:
+    """Where the run is kept; readings of an earlier run there would be counted as this one's."""
+    folder = (wanted or Path(tempfile.mkdtemp(prefix="telltale-demo-"))).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "journal.db").exists():
+        raise ValueError(f"{folder} holds an earlier run, name a new folder")
+    return folder
 
 
 def _repeated(story: list[Fault]) -> Iterator[Fault]:

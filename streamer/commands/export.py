@@ -6,6 +6,7 @@ import argparse
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,19 +42,24 @@ def main(args: argparse.Namespace) -> int:
         print(f"telltale export: {problem}", file=sys.stderr)
         return 2
     store = _store(config)
-    query, parameters = _query(config, args)
-    temporary = args.out.with_name(args.out.name + ".tmp")
-    db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     try:
-        rows = _write(_frames(db, query, parameters), temporary, args.out.suffix)
-    except sqlite3.OperationalError as error:
-        print(f"telltale export: {store} cannot be read: {error}", file=sys.stderr)
+        rows = _export(store, *_query(config, args), args.out)
+    except (OSError, sqlite3.Error) as error:
+        # pandas wraps what SQLite says in an OSError of its own.
+        reason = error.__cause__ or error
+        print(f"telltale export: from {store} to {args.out}: {reason}", file=sys.stderr)
         return 1
-    finally:
-        db.close()
-    temporary.rename(args.out)
     print(f"{rows} rows in {args.out}")
     return 0
+
+
+def _export(store: Path, query: str, parameters: list[int | str], out: Path) -> int:
+    """Write what the query finds; the file takes its name when it is whole."""
+    temporary = out.with_name(out.name + ".tmp")
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
+        rows = _write(_frames(db, query, parameters), temporary, out.suffix)
+    temporary.rename(out)
+    return rows
 
 
 def _store(config: Config) -> Path:

@@ -53,7 +53,12 @@ def main(args: argparse.Namespace) -> int:
         _walk(pipeline, found, None)
     else:
         temporary = args.out.with_name(args.out.name + ".tmp")
-        with temporary.open("w", encoding="utf-8") as out:
+        try:
+            file = temporary.open("w", encoding="utf-8")
+        except OSError as error:
+            print(f"--out {args.out} cannot be written: {error}", file=sys.stderr)
+            return 1
+        with file as out:
             _walk(pipeline, found, out)
         temporary.rename(args.out)
     counters = pipeline.ledger.counters

@@ -7,9 +7,7 @@ import fcntl
 import logging
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from typing import TextIO
 
 from streamer.commands.options import add_config, add_log_level, load_config, set_up_logging
 
@@ -26,8 +24,13 @@ def main(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
     set_up_logging(args.log_level)
     config = load_config(args)
-    with _only_one(config.state_dir) as alone:
-        if not alone:
+    try:
+        config.state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (config.state_dir / "lock").open("w")
+    except OSError as error:
+        return _failed(f"state_dir {config.state_dir} cannot be used: {error}")
+    with lock:
+        if not _is_alone(lock):
             return _failed(f"{config.state_dir} is in use by another telltale; each needs its own")
         return _run(config)
 
@@ -54,14 +57,10 @@ def _failed(sentence: str) -> int:
     return 1
 
 
-@contextmanager
-def _only_one(state_dir: Path) -> Iterator[bool]:
-    """Holds a lock on the state directory; two daemons on one journal would both be wrong."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+def _is_alone(lock: TextIO) -> bool:
+    """Takes the lock on the state directory; two daemons on one journal would both be wrong."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -90,11 +90,11 @@ class Stage:
 
     def _start_daemon(self) -> None:
         """Start it and wait until it says that it has subscribed, as it would say to systemd."""
-        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        path = self.folder / "notify"
-        with ear:
-            ear.bind(str(path))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+            # Linux names it: no path that may be too long, no file that stays behind.
+            ear.bind("")
             ear.settimeout(0.0)
+            name: bytes = ear.getsockname()
             overrides = {
                 "state_dir": str(self.folder),
                 "mqtt.host": HOST,
@@ -103,10 +103,11 @@ class Stage:
             words = [f"--set={key}={value}" for key, value in overrides.items()]
             config = str(config_path("demo.yaml"))
             self._daemon = self._start(
-                "daemon", ["streamer", "run", config, *words], NOTIFY_SOCKET=str(path)
+                "daemon",
+                ["streamer", "run", config, *words],
+                NOTIFY_SOCKET=f"@{name[1:].decode()}",
             )
             self._await("daemon", lambda: b"STATUS=subscribed" in _heard(ear))
-        path.unlink()
 
     def _await(self, name: str, ready: object) -> None:
         assert callable(ready)

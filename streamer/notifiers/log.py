@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from streamer.config_types import Section
+from streamer.config.types import Section
 from streamer.records import AlertEvent
 
 log = logging.getLogger("telltale.alerts")

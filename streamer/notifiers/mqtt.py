@@ -24,7 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import AfterValidator
 
-from streamer.config_types import Section, Text
+from streamer.config.types import Section, Text
 from streamer.notifiers import encode
 from streamer.records import AlertEvent
 from streamer.sinks import Refused, Retry

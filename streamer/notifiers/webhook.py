@@ -10,7 +10,7 @@ from __future__ import annotations
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
-from streamer.config_types import ConfigPath, PositiveSeconds, Section, Url
+from streamer.config.types import ConfigPath, PositiveSeconds, Section, Url
 from streamer.notifiers import encode
 from streamer.records import AlertEvent
 from streamer.sinks import Refused, Retry

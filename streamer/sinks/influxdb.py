@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streamer.config_types import ConfigPath, Count, PositiveSeconds, Seconds, Section, Text, Url
+from streamer.config.types import ConfigPath, Count, PositiveSeconds, Seconds, Section, Text, Url
 from streamer.records import Batch
 from streamer.sinks import Refused, Retry
 from streamer.sinks.line_protocol import alert_lines, lines

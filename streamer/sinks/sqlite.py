@@ -24,7 +24,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from streamer.config_types import Bytes, Seconds, Section, StatePath
+from streamer.config.types import Bytes, Seconds, Section, StatePath
 from streamer.journal import connect
 from streamer.records import Batch
 from streamer.sinks import Refused, Retry

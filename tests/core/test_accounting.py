@@ -13,7 +13,7 @@ from streamer.journal import Journal
 from streamer.ledger import LETTERS_PER_TURN, Ledger
 from streamer.pipeline import Pipeline
 from streamer.records import Fault, Message
-from tests.core.plant import at, arriving, configured, opened, telling, turns_of, walk
+from tests.core.plant import arriving, at, configured, opened, telling, turns_of, walk
 
 NO_TIME = {"flow": 1.0, "heat": 2.0}
 
@@ -146,7 +146,9 @@ def test_messages_without_a_time_follow_a_clock_that_is_set_back():
     message = arriving("plant/north/P1/one/heat", b"12.5", 7)
     pipeline = Pipeline(configured(), None)
     arrivals = [at(10), at(0), at(0) + 5, at(0) + 2]
-    run = walk(pipeline, [[message._replace(received_ns=ns, mid=i)] for i, ns in enumerate(arrivals)])
+    run = walk(
+        pipeline, [[message._replace(received_ns=ns, mid=i)] for i, ns in enumerate(arrivals)]
+    )
     times = [t for points in run.points["pump"] for t in points.readings.times.tolist()]
     assert times == [at(10), at(0), at(0) + 5, at(0) + 6]
 

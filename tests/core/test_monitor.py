@@ -201,6 +201,58 @@ def test_what_is_not_believed_is_stored_with_its_verdict_and_reaches_no_learner(
     assert (points.quality[others] == OK).all()
 
 
+def test_a_context_that_is_not_believed_explains_nothing():
+    stream = humming(range(0, 600, 10))
+    without = telling("P1", 605, pressure=3.0)
+    within = telling("P1", 605, pressure=3.0, flow=-5000.0)
+    runs = [dry([*stream, one, *humming(range(610, 900, 10))], 4096) for one in (without, within)]
+    first, second = (run.points["pump"][0].scores for run in runs)
+    assert first.tobytes() == second.tobytes()
+    assert np.isfinite(first[len(stream)]).any()
+
+
+RELATIVE = {
+    "flow": {"range": [0, 100], "role": "context"},
+    "air": {"range": [-100, 100], "role": "context"},
+    "heat": {"range": [-100, 200], "context": "flow", "relative_to": "air"},
+}
+
+
+def in_air_of(offset: float) -> list[Message]:
+    """Heat is 20 above the air, with some noise in eighths, which are exact in binary."""
+    rng = np.random.default_rng(5)
+    noise = rng.integers(-8, 9, 200).tolist()
+    return [
+        telling("P1", 10.0 * i, flow=50.0, air=offset, heat=offset + 20 + n / 8 + (i > 150) * 5.0)
+        for i, n in enumerate(noise)
+    ]
+
+
+def test_a_sensor_relative_to_another_is_judged_by_the_difference():
+    config = configured(classes__pump__sensors=RELATIVE)
+    cold, hot = (dry(in_air_of(offset), 4096, config) for offset in (-10.0, 30.0))
+    assert cold.points["pump"][0].scores.tobytes() == hot.points["pump"][0].scores.tobytes()
+    assert hot.states()[0] == ("north/P1", "machine_fault", "firing")
+    cold_told, hot_told = (run.alerts[0].evidence for run in (cold, hot))
+    assert hot_told.value - cold_told.value == 40.0
+    assert hot_told.expected - cold_told.expected == pytest.approx(40.0)
+
+
+def test_a_sensor_relative_to_one_that_is_silent_is_not_judged():
+    config = configured(classes__pump__sensors=RELATIVE)
+    stream = [arriving(m.topic, {k: v for k, v in json.loads(m.payload).items() if k != "air"})
+              for m in in_air_of(0.0)]  # fmt: skip
+    assert np.isnan(dry(stream, 4096, config).points["pump"][0].scores).all()
+
+
+@pytest.mark.parametrize(("flow", "stuck"), [(50.0, True), (0.5, False)])
+def test_a_machine_that_stands_still_has_no_stuck_instruments(flow, stuck):
+    config = configured(classes__pump__moving={"sensor": "flow", "above": 1.0})
+    stream = [telling("P1", t, flow=flow, heat=33.0) for t in range(0, 200, 10)]
+    told = dry(stream, 4096, config).states()
+    assert (("north/P1", "instrument_fault", "firing") in told) == stuck
+
+
 def test_a_machine_fault_says_what_is_high_and_what_was_expected():
     run = dry(eventful(), 4096)
     fired = next(e for e in run.alerts if e.rule == "machine_fault" and e.machine == "north/P1")

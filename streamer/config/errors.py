@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from streamer.config_types import Section
-from streamer.yaml_marks import Mark, Path, shown
+from streamer.config.types import Section
+from streamer.config.yaml_marks import Mark, Path, shown
 
 
 class ConfigError(Exception):

@@ -1,7 +1,7 @@
 """Every key of the configuration: its name, its kind, its default and what it is for.
 
 The docstring below a key is its entry in docs/configuration.md. The keys of a machine class are in
-`streamer.config_classes`; sinks and notifiers keep their keys in their own files.
+`streamer.config.classes`; sinks and notifiers keep their keys in their own files.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
-from streamer.config_classes import MachineClass
-from streamer.config_types import (
+from streamer.config.classes import MachineClass
+from streamer.config.types import (
     Bytes,
     ConfigPath,
     Count,
@@ -27,7 +27,7 @@ from streamer.config_types import (
     empty_is_on,
     some,
 )
-from streamer.yaml_marks import shown
+from streamer.config.yaml_marks import shown
 
 
 def _five_is_text(value: object) -> object:

@@ -8,7 +8,7 @@ import pytest
 
 from streamer.config import Section, load, parse
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config" / "turbines.yaml"
 GENERATOR = ROOT / "docs" / "generate_configuration.py"
 

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from streamer.yaml_marks import shown
+from streamer.config.yaml_marks import shown
 
 
 class Section(BaseModel):

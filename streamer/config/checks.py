@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from streamer.config_classes import MachineClass, MachineRule, SilentRule
-from streamer.config_errors import Problem, unknown
-from streamer.config_models import Config, Mqtt, Topic
+from streamer.config.classes import MachineClass, MachineRule, SilentRule
+from streamer.config.errors import Problem, unknown
+from streamer.config.models import Config, Mqtt, Topic
+from streamer.config.yaml_marks import Path
 from streamer.topics import SENSOR, Router, Rule, Template, subscriptions
-from streamer.yaml_marks import Path
 
 RESERVED_COLUMNS = {"late", "machine", "severity", "state", "time"}
 """Columns that stand beside the sensors in every sink; ``quality_…`` is reserved as well."""

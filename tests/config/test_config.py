@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from detectors import DETECTORS
-from streamer import config_types
 from streamer.config import ConfigError, describe, load, parse, read_secret
-from tests.config_texts import errors, fake_sink, text
+from streamer.config import types as config_types
+from tests.config.config_texts import errors, fake_sink, text
 
 __all__ = ["fake_sink"]
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from streamer.config import ConfigError, describe, load, parse
 from streamer.notifiers import NOTIFIERS
-from tests.config_texts import errors, fake_sink, text
+from tests.config.config_texts import errors, fake_sink, text
 
 __all__ = ["fake_sink"]
 
-EXAMPLE = Path(__file__).parent.parent / "config" / "turbines.yaml"
+EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The configuration: a YAML file becomes a frozen `Config`, or a list of all that is wrong with it.
 
 Every error says ``file:line:column: key: what is wrong, what is allowed``. What the keys are stands
-in `streamer.config_models`, what they must agree on in `streamer.config_checks`.
+in `streamer.config.models`, what they must agree on in `streamer.config.checks`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from streamer.config_classes import (
+from streamer.config.classes import (
     Context,
     InstrumentRule,
     MachineClass,
@@ -20,12 +20,12 @@ from streamer.config_classes import (
     Sensor,
     SilentRule,
 )
-from streamer.config_detectors import DetectorConfig
-from streamer.config_errors import ConfigError
-from streamer.config_models import Config, Journal, Mqtt, Tls, Topic, Web
-from streamer.config_reading import ConfigReading
-from streamer.config_types import Section
-from streamer.yaml_marks import MAX_BYTES, Unreadable, read
+from streamer.config.detectors import DetectorConfig
+from streamer.config.errors import ConfigError
+from streamer.config.models import Config, Journal, Mqtt, Tls, Topic, Web
+from streamer.config.reading import ConfigReading
+from streamer.config.types import Section
+from streamer.config.yaml_marks import MAX_BYTES, Unreadable, read
 
 __all__ = [
     "Config",

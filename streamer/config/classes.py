@@ -1,6 +1,6 @@
 """The keys of a machine class: its sensors, its detectors, and when somebody is told.
 
-The sections of ``detectors:`` are opened with the models of `streamer.config_detectors`, those of
+The sections of ``detectors:`` are opened with the models of `streamer.config.detectors`, those of
 ``alerts:`` by their ``kind``.
 """
 
@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
 
-from streamer.config_detectors import DetectorConfig
-from streamer.config_types import Count, Name, PositiveSeconds, Seconds, Section, some
+from streamer.config.detectors import DetectorConfig
+from streamer.config.types import Count, Name, PositiveSeconds, Seconds, Section, some
+from streamer.config.yaml_marks import shown
 from streamer.labels import valid_label
-from streamer.yaml_marks import shown
 
 MAX_SENSORS = 256
 

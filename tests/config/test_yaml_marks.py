@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from streamer import yaml_marks
-from streamer.yaml_marks import Mark, Unreadable, read
+from streamer.config import yaml_marks
+from streamer.config.yaml_marks import Mark, Unreadable, read
 
 
 @pytest.fixture(params=[yaml.CSafeLoader, yaml.SafeLoader], ids=["libyaml", "python"], autouse=True)

@@ -2,7 +2,7 @@
 
 The sections of a table (sinks, notifiers, detectors, alert rules) are opened first, each with the
 model that its table names, and take their places in the tree as instances; then the tree is read
-with the models of `streamer.config_models`, and what the keys must agree on is checked.
+with the models of `streamer.config.models`, and what the keys must agree on is checked.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from streamer.config_checks import check
-from streamer.config_classes import DEFAULT_ALERTS, DEFAULT_DETECTORS, RULES, SilentRule
-from streamer.config_detectors import DetectorConfig, detector_model, known_detectors
-from streamer.config_errors import ConfigError, Problem, problems, unknown
-from streamer.config_models import Config
-from streamer.config_types import Section
+from streamer.config.checks import check
+from streamer.config.classes import DEFAULT_ALERTS, DEFAULT_DETECTORS, RULES, SilentRule
+from streamer.config.detectors import DetectorConfig, detector_model, known_detectors
+from streamer.config.errors import ConfigError, Problem, problems, unknown
+from streamer.config.models import Config
+from streamer.config.types import Section
+from streamer.config.yaml_marks import Document, shown
+from streamer.config.yaml_marks import Path as Place
 from streamer.notifiers import NOTIFIERS
 from streamer.sinks import SINKS
-from streamer.yaml_marks import Document, shown
-from streamer.yaml_marks import Path as Place
 
 Model = TypeVar("Model", bound=Section)
 Choose = Callable[[Place, object], "type[Section] | Problem"]

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, create_model, model_validator
 
 from detectors import DETECTORS
 from detectors.base import FleetDetector
-from streamer.config_types import Section
+from streamer.config.types import Section
 
 LIMITS: Mapping[str, float] = {
     "ewma_chart": 6.0,

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from streamer.config import ConfigError, Section, parse
-from streamer.config_types import ConfigPath, StatePath, Url
+from streamer.config.types import ConfigPath, StatePath, Url
 from streamer.sinks import SINKS
 
 TEXT = """\
