@@ -172,11 +172,9 @@ class Daemon:
     def _aside(self, progress: dict[str, Progress]) -> Aside:
         now, lost = time.time_ns(), {}
         alerts = self.system.judge(self._conditions(progress), now)
-        alerts += [
-            happened(event.kind, event.sentence, event.time_ns)
-            for event in self.happened
-            if event.kind in ("session_lost", "subscription_refused", "taken_over")
-        ]
+        for event in self.happened:
+            if event.kind in ("session_lost", "subscription_refused", "taken_over"):
+                alerts += happened(event.kind, event.sentence, event.time_ns)
         if any(event.kind == "session_lost" for event in self.happened):
             lost = {SESSION_LOST: str(self.pipeline.last_turn)}
         self.happened.clear()

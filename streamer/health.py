@@ -96,9 +96,12 @@ class DeliveryTroubles:
         return found
 
 
-def happened(rule: str, sentence: str, now_ns: int) -> AlertEvent:
-    """Something of ours that happened once and has no end: an event that resolves nothing."""
-    return _event(rule, "firing", now_ns, now_ns, sentence)
+def happened(rule: str, sentence: str, now_ns: int) -> list[AlertEvent]:
+    """Something of ours that happened once: an alert that is over as soon as it is told."""
+    return [
+        _event(rule, "firing", now_ns, now_ns, sentence),
+        _event(rule, "resolved", now_ns, now_ns, sentence),
+    ]
 
 
 def _event(rule: str, state: AlertState, time_ns: int, since_ns: int, reason: str) -> AlertEvent:

@@ -379,7 +379,8 @@ def test_a_lost_session_is_an_alert_and_its_identifiers_are_forgotten(config, me
     one = arriving("plant/north/P1/one/heat", b"21.5", 7)
     again = one._replace(dup=True, received_ns=at(1))
     play(config, [one], [again], told("session_lost"), [again._replace(received_ns=at(2))])
-    (event,) = [e for e in memory.events if e.kind == "system"]
+    event, over = [e for e in memory.events if e.kind == "system"]
+    assert (event.state, over.state) == ("firing", "resolved")
     assert (event.rule, event.reason) == ("session_lost", "session_lost, it says")
     assert counters(config)["source_session_lost"] == 1
     assert (counters(config)["stored"], counters(config)["duplicate"]) == (2, 1)
