@@ -28,7 +28,8 @@ unknown, that of a 16-bit converter over the sensor's range is taken.
 
 A temperature follows power with a delay. With ``lag_s`` = τ the context is what a first-order
 low-pass makes of it in event time, ``λ = 1 - exp(-Δt / τ)``. It starts anew after a gap of more
-than 5 τ, and says nothing until 3 τ have passed since its start: what went on before is unknown.
+than 5 τ, and says nothing until 3 τ have passed since its start: what went on before is unknown. A
+sensor whose times are behind those of the others moves it neither forwards nor back.
 
 This is a first form: one context for each sensor, and no season. A bin first visited during a fault
 learns the fault; readings in quick succession fill a bin with one moment of it, so ``bin_readings``

@@ -233,8 +233,11 @@ class Daemon:
         deadline = time.monotonic() + DRAIN_S
         for delivery in self.deliveries:
             delivery.close(max(0.0, deadline - time.monotonic()))
-        self._commit_last_cursors()
-        self.housekeeping.snapshot()
+        try:
+            self._commit_last_cursors()
+            self.housekeeping.snapshot()
+        except (OSError, sqlite3.Error) as error:
+            log.warning("the end cannot be written down (%s): the next start repeats more", error)
         self.journal.close()
 
     def _commit_last_cursors(self) -> None:

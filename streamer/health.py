@@ -97,10 +97,13 @@ class DeliveryTroubles:
 
 
 def happened(rule: str, sentence: str, now_ns: int) -> list[AlertEvent]:
-    """Something of ours that happened once: an alert that is over as soon as it is told."""
+    """Something of ours that happened once: an alert that is over as soon as it is told.
+
+    A millisecond later, because a time series database keeps one point for an alert and a time.
+    """
     return [
         _event(rule, "firing", now_ns, now_ns, sentence),
-        _event(rule, "resolved", now_ns, now_ns, sentence),
+        _event(rule, "resolved", now_ns + 1_000_000, now_ns, sentence),
     ]
 
 

@@ -96,7 +96,7 @@ class Housekeeping:
 
     def _trim(self, cursors: Sequence[int], snapshot_turn: int) -> None:
         self._trim_at = time.monotonic()
-        self._journal.trim(snapshot_turn, cursors, self._pipeline.remember)
+        self._journal.trim(snapshot_turn, cursors, self._pipeline.remembered)
 
     def _hold_to_quota(self, cursors: Sequence[int]) -> None:
         self.blocked = False
@@ -104,12 +104,15 @@ class Housekeeping:
             return
         self.snapshot()
         self._trim(cursors, self._snapshot_turn)
+        freed = int(self._config.journal.quota_bytes * GIVE_WAY_SHARE)
+        if self._measure() >= 1.0:
+            # What is written, and kept only to know again what is sent again, goes first.
+            self._journal.give_way(min([self._snapshot_turn, *cursors]), freed)
         if self._measure() < 1.0:
             return
         if self._config.journal.at_quota == "block":
             self.blocked = True
             return
-        freed = int(self._config.journal.quota_bytes * GIVE_WAY_SHARE)
         dropped = self._journal.give_way(self._snapshot_turn, freed)
         self._pipeline.ledger.count("scores_dropped_at_quota", dropped)
         self._measure()

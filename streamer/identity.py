@@ -36,7 +36,8 @@ class EventOrder:
     """Per machine *and sensor*, time only moves forward.
 
     A machine's sensors are bits of a mask. The usual reading is newer than all before it and costs
-    one look-up; the others are sorted out against the last ``remember`` readings.
+    one look-up; the others are sorted out against the last ``remember`` readings, or those of the
+    last two turns where these are more.
 
     Examples
     --------
@@ -56,6 +57,7 @@ class EventOrder:
         self._recent: dict[tuple[int, int], int] = {}
         self._arrivals: deque[tuple[int, int]] = deque()
         self._remember = remember
+        self._this_turn = self._last_turn = 0
 
     def admit(self, row: int, time_ns: int, mask: int) -> Parts:
         """Sort a reading's sensors into fresh, late and duplicate, and remember it."""
@@ -97,8 +99,23 @@ class EventOrder:
             return
         self._recent[key] = mask
         self._arrivals.append(key)
-        if len(self._arrivals) > self._remember:
+        self._this_turn += 1
+
+    def end_turn(self) -> None:
+        """Forget the oldest identities, but none of this turn and the one before.
+
+        Until their acknowledgements have reached the broker it may send all messages of a turn
+        again, and a single one may hold thousands of readings.
+        """
+        keep = max(self._remember, self._this_turn + self._last_turn)
+        while len(self._arrivals) > keep:
             del self._recent[self._arrivals.popleft()]
+        self._last_turn, self._this_turn = self._this_turn, 0
+
+    @property
+    def kept(self) -> int:
+        """How many identities are remembered now."""
+        return len(self._arrivals)
 
     def replay(self, columns: Columns) -> None:
         """Remember readings of the journal as if they had just come."""

@@ -120,6 +120,7 @@ class Intake:
             flags,
         )
         self._begin()
+        self.order.end_turn()
         return columns
 
     def machine(

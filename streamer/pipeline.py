@@ -89,8 +89,13 @@ class Pipeline:
 
     @property
     def remember(self) -> int:
-        """Readings whose identity is kept: more than can be delivered and not acknowledged."""
+        """Readings whose identity is kept at least: twice what may be under way, one a message."""
         return 2 * (self.config.mqtt.receive_maximum + self.config.turn_readings)
+
+    @property
+    def remembered(self) -> int:
+        """Readings whose identity a restart must find in the journal."""
+        return max(self.remember, sum(intake.order.kept for intake in self.intakes.values()))
 
     # A turn.
 

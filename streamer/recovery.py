@@ -105,6 +105,7 @@ def _recall(pipeline: Pipeline, name: str, columns: Columns, *, replay: bool) ->
         order.replay(columns)
     else:
         order.recall(columns)
+    order.end_turn()
     pipeline.clock.resume(int(columns.times.max()))
 
 

@@ -85,10 +85,10 @@ def lag(
     step: cython.double = (time - lagged_ns[row, s]) * 1e-9 / lag_s
     if isnan(lagged[row, s]) or step > 5.0:
         lagged[row, s] = c
-        since_ns[row, s] = time
-    else:
+        lagged_ns[row, s] = since_ns[row, s] = time
+    elif step > 0.0:
         lagged[row, s] += (1.0 - exp(-step)) * (c - lagged[row, s])
-    lagged_ns[row, s] = time
+        lagged_ns[row, s] = time
     return (time - since_ns[row, s]) * 1e-9 >= 3.0 * lag_s
 
 

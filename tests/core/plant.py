@@ -43,7 +43,8 @@ classes:
     sensors:
       flow: {unit: l/s, role: context, range: [0, 100]}
       pressure: {unit: bar, range: [-50, 50], context: flow}
-      heat: {unit: K, range: [-50, 150], context: flow, context_lag_s: 20, stuck_s: 60, max_step: 40}
+      heat:
+        {unit: K, range: [-50, 150], context: flow, context_lag_s: 20, stuck_s: 60, max_step: 40}
     context: {bins: 2, bin_readings: 10}
     detectors:
       ewma_chart: {grace_period: 20, limit: 4}

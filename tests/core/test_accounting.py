@@ -13,6 +13,7 @@ from streamer.journal import Journal
 from streamer.ledger import LETTERS_PER_TURN, Ledger
 from streamer.pipeline import Pipeline
 from streamer.records import Fault, Message
+from streamer.recovery import take_snapshot
 from tests.core.plant import arriving, at, configured, opened, telling, turns_of, walk
 
 NO_TIME = {"flow": 1.0, "heat": 2.0}
@@ -68,7 +69,7 @@ def any_message(draw) -> Message:
 def readings_in(pipeline: Pipeline, message: Message) -> int:
     """How many readings a message counts for: the elements of an array, else one."""
     routed = not isinstance(pipeline.router.route(message.topic), Fault)
-    if not routed or not message.payload.startswith(b'[{"'):
+    if not routed or not message.payload.startswith(b"[{"):
         return 1
     return len(msgspec.json.decode(message.payload))
 
@@ -121,6 +122,28 @@ def test_a_message_that_comes_again_is_stored_once(messages):
     assert second["received"] == 2 * first["received"]
     # What was refused may be refused again, or known again where it has no time; never stored.
     assert second["duplicate"] >= first["stored"] + 2 * first["duplicate"]
+
+
+def test_a_turn_of_batches_that_comes_again_after_a_crash_is_stored_once(tmp_path):
+    config = configured(tmp_path)
+    batches = [
+        arriving(
+            "gateway/north",
+            [{"machine": "P1", "ts": at(50 * mid + i), "flow": 1.0} for i in range(50)],
+            mid=mid,
+        )
+        for mid in range(1, 25)
+    ]
+    pipeline, journal = opened(config)
+    assert pipeline.remember < 1200
+    walk(pipeline, turns_of(batches, 12))
+    take_snapshot(pipeline, config.state_dir / "snapshots")
+    journal.trim(pipeline.last_turn, [], pipeline.remembered)
+    journal.close()
+    again, _ = opened(config)
+    walk(again, turns_of([message._replace(dup=True) for message in batches], 5))
+    counters = again.ledger.counters
+    assert (counters["stored"], counters["duplicate"], counters["late"]) == (1200, 1200, 0)
 
 
 def test_a_message_without_a_time_is_known_again_within_its_own_turn():

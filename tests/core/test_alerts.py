@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def test_how_readings_are_cut_into_turns_does_not_matter(stream, cuts):
     whole, cut = (AlertBook(MACHINES, [AT_ONCE, FAULT], 0) for _ in range(2))
     expected = judge(whole, readings)
     edges = [0, *sorted(cuts), len(readings)]
-    found = [e for a, b in zip(edges, edges[1:], strict=False) for e in judge(cut, readings[a:b])]
+    found = [e for a, b in pairwise(edges) for e in judge(cut, readings[a:b])]
     assert found == expected
     assert cut.state() == whole.state()
 

@@ -16,6 +16,8 @@ from streamer import cli
 from streamer.commands import version as version_command
 from tests.core.plant import TEXT, at, humming
 
+SENSORS = "flow, pressure, heat"
+
 
 @pytest.fixture
 def config(tmp_path):
@@ -141,7 +143,7 @@ def test_try_says_what_would_be_refused(capsys, config):
         "class pump, read as json",
         "machine north/P1 (site=north, machine=P1) at the time it arrives",
         "  refused: wrong_type: 'flow' is a string, a number is needed",
-        "  refused: unknown_sensor: 'oil' is no sensor of class pump, which has flow, pressure, heat",
+        f"  refused: unknown_sensor: 'oil' is no sensor of class pump, which has {SENSORS}",
         "refused: no_machine: the object does not name its machine",
     ]
 
@@ -188,10 +190,8 @@ def test_replay_prints_alerts_and_what_became_of_the_readings(capsys, tmp_path, 
     assert (status, err) == (0, "")
     instrument = [line for line in alerts if "instrument_fault" in line]
     assert instrument == [
-        "2023-11-14 22:22:00 firing   north/P1 instrument_fault: "
-        "heat: 1000 K, outside -50 K to 150 K",
-        "2023-11-14 22:23:50 resolved north/P1 instrument_fault: "
-        "heat: 1000 K, outside -50 K to 150 K",
+        f"2023-11-14 {change} north/P1 instrument_fault: heat: 1000 K, outside -50 K to 150 K"
+        for change in ("22:22:00 firing  ", "22:23:50 resolved")
     ]
     assert counters.startswith("received 100, stored 100, rejected 0, duplicate 0, late 0")
 

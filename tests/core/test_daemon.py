@@ -348,14 +348,16 @@ def test_nothing_is_written_to_the_disk_while_nothing_happens(config, memory, mo
 
 
 def test_silence_is_found_while_nothing_comes(tmp_path, memory):
-    config = configured(tmp_path, notifiers={"memory_too": None}, clock="wall",
-                        classes__pump__alerts={"silent": {"kind": "silent", "after_s": 0.001}})  # fmt: skip
+    alerts = {"silent": {"kind": "silent", "after_s": 0.2}}
+    config = configured(
+        tmp_path, notifiers={"memory_too": None}, clock="wall", classes__pump__alerts=alerts
+    )
     now = time.time_ns()
     spoke = arriving("plant/north/P1/telemetry", {"ts": now, "flow": 1.0})
     source = Script()
     source.hearing_since_ns = now
     wait = memory.wait_for(lambda: memory.events)
-    play(config, [spoke], lambda: time.sleep(0.02), lambda: None, wait, source=source)
+    play(config, [spoke], lambda: time.sleep(0.25), lambda: None, wait, source=source)
     assert [(e.rule, e.state) for e in memory.events] == [("silent", "firing")]
 
 
@@ -469,6 +471,21 @@ def test_stop_snapshots_so_that_a_start_replays_nothing(config, monkeypatch):
     _, journal = opened(config)
     journal.close()
     assert replayed == []
+
+
+def test_a_disk_that_refuses_at_the_end_only_makes_the_next_start_longer(
+    config, monkeypatch, caplog
+):
+    def refuses(*args) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Housekeeping, "snapshot", refuses)
+        _, source = play(config, STREAM[:30])
+    assert source.acknowledged == STREAM[:30]
+    assert "No space left on device" in caplog.text
+    play(config, [m._replace(dup=True) for m in STREAM[:30]])
+    assert (counters(config)["stored"], counters(config)["duplicate"]) == (30, 30)
 
 
 def test_a_watchdog_hears_of_quiet_days_too(config, monkeypatch):

@@ -111,8 +111,10 @@ def test_at_the_quota_the_oldest_scores_give_way_and_reading_goes_on(house):
     journal.close()
 
 
-def test_at_the_quota_nothing_is_dropped_that_is_written(house):
-    one = house(turn_readings=1, mqtt__receive_maximum=1)
+@pytest.mark.parametrize("policy", ["drop_scores", "block"])
+@pytest.mark.parametrize("under_way", [1, 50_000])
+def test_at_the_quota_nothing_is_dropped_that_is_written(house, policy, under_way):
+    one = house(policy, turn_readings=under_way, mqtt__receive_maximum=under_way)
     one.written = 10**6
     for _ in range(25):
         one.turn()

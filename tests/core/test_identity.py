@@ -128,15 +128,28 @@ def test_only_so_many_identities_are_kept():
     order = EventOrder(1, remember=3)
     for time_ns in range(5):
         order.admit(0, time_ns, 1)
+        order.end_turn()
     assert [order.admit(0, time_ns, 1).duplicate for time_ns in (4, 3, 2)] == [1, 1, 1]
     assert order.admit(0, 1, 1) == Parts(0, 1, 0)  # forgotten, so late
-    assert len(order._recent) == len(order._arrivals) == 3
+    order.end_turn()
+    assert len(order._recent) == order.kept == 3
+
+
+def test_none_of_the_last_two_turns_is_forgotten_however_many_readings_they_hold():
+    order = EventOrder(1, remember=3)
+    for turn in range(3):
+        for time_ns in range(10 * turn, 10 * turn + 10):
+            order.admit(0, time_ns, 1)
+        order.end_turn()
+    assert order.kept == 20
+    assert [order.admit(0, time_ns, 1).duplicate for time_ns in range(30)] == [0] * 10 + [1] * 20
 
 
 def test_a_time_that_was_told_is_not_fresh_even_when_its_identity_is_forgotten():
     order = EventOrder(1, remember=1)
-    order.admit(0, 5, 1)
-    order.admit(1, 5, 1)
+    for row in range(3):
+        order.admit(row, 5, 1)
+        order.end_turn()
     assert order.admit(0, 5, 1) == Parts(0, 1, 0)
 
 

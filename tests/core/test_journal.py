@@ -1,4 +1,4 @@
-"""The journal: all of a turn or nothing of it, in order, and for exactly as long as it is needed."""
+"""The journal: all of a turn or nothing of it, in order, and for as long as it is needed."""
 
 from __future__ import annotations
 
@@ -461,7 +461,8 @@ while True:
     n = journal.last_turn() + 1
     values = np.full((50, 3), float(n))
     columns = Columns(np.zeros(50, "i4"), np.zeros(50, "i8"), values, np.zeros(50, "u1"))
-    print(journal.commit(Turn(Inputs({"pump": columns}), counters={"received": 50 * n})), flush=True)
+    turn = Turn(Inputs({"pump": columns}), counters={"received": 50 * n})
+    print(journal.commit(turn), flush=True)
 """
 
 
@@ -475,7 +476,7 @@ def test_whoever_was_told_that_a_turn_is_committed_finds_it_after_kill_9(tmp_pat
             told += [int(line) for line in child.stdout if line.endswith("\n")]
         journal = Journal(path)
         assert journal._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        found = {id_: inputs for id_, inputs in journal.inputs_after(0)}
+        found = dict(journal.inputs_after(0))
         assert set(told) <= found.keys()
         assert sorted(found) == list(range(1, max(found) + 1))
         assert all(inputs.readings["pump"].values[0, 0] == id_ for id_, inputs in found.items())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from streamer.pipeline import Pipeline
 from streamer.records import LATE, Message
 from tests.core.plant import (
     MACHINES,
+    SENSORS,
     Run,
     arriving,
     at,
@@ -39,28 +41,32 @@ def eventful() -> tuple[Message, ...]:
     for i, message in enumerate(humming(range(0, 3000, 10))):
         fields = json.loads(message.payload)
         t_s = (fields["ts"] - at(0)) / 1e9
-        machine = MACHINES[i % 3]
-        if machine == "P1" and 1500 < t_s < 2200:
-            fields["pressure"] += 15.0
-        if machine == "P2" and t_s > 1800:
-            fields["heat"] = 33.0
-        if i % 5 == 0:
-            del fields[("flow", "pressure", "heat")[i % 3]]
-        if i % 11 == 0:
-            fields["pressure"] = 99.0  # out of range
-        if i % 37 == 0:
-            fields["heat"] = 149.0  # a spike
+        go_wrong(fields, i, MACHINES[i % 3], t_s)
         if i % 7 == 0:
             fields["ts"] -= int(rng.integers(0, 60)) * 10**9
         found.append(arriving(message.topic, fields))
         if i % 13 == 0:
             found.append(found[-1])
         if i % 17 == 0:
-            one = arriving(f"plant/north/{machine}/one/heat", b"21.5", 1 + i)
+            one = arriving(f"plant/north/{MACHINES[i % 3]}/one/heat", b"21.5", 1 + i)
             found.append(one._replace(received_ns=at(t_s + 1)))
         if i % 29 == 0:
             found.append(arriving(message.topic, b"?"))
     return tuple(found)
+
+
+def go_wrong(fields: dict[str, float], i: int, machine: str, t_s: float) -> None:
+    """What happens to machines and instruments: faults in their time, mishaps now and then."""
+    if machine == "P1" and 1500 < t_s < 2200:
+        fields["pressure"] += 15.0
+    if machine == "P2" and t_s > 1800:
+        fields["heat"] = 33.0  # stuck
+    if i % 5 == 0:
+        del fields[("flow", "pressure", "heat")[i % 3]]
+    if i % 11 == 0:
+        fields["pressure"] = 99.0  # out of range
+    if i % 37 == 0:
+        fields["heat"] = 149.0  # a spike
 
 
 def test_the_eventful_stream_is_eventful():
@@ -107,7 +113,7 @@ def test_however_the_eventful_stream_is_cut_the_bits_are_the_same(cuts):
 
 def assert_cuts_do_not_matter(stream, cuts) -> None:
     edges = [0, *sorted(cut * len(stream) // 1000 for cut in cuts), len(stream)]
-    turns = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    turns = [stream[a:b] for a, b in pairwise(edges)]
     whole, cut = dry(stream, 4096), walk(Pipeline(configured(), None), turns)
     assert cut.bits() == whole.bits()
     assert cut.alerts == whole.alerts
@@ -211,6 +217,49 @@ def test_a_context_that_is_not_believed_explains_nothing():
     assert np.isfinite(first[len(stream)]).any()
 
 
+def test_a_sensor_whose_clock_is_far_behind_disturbs_nobody():
+    """Each sensor's own time only moves forward; that of the machine need not."""
+    stream = [without(m, "heat") for m in humming(range(10**6, 10**6 + 1200, 10), ["P1"])]
+    behind = [telling("P1", i, heat=30.0 + i % 3) for i in range(len(stream))]
+    alone, among = (
+        dry(stream, 7),
+        dry([m for pair in zip(stream, behind, strict=True) for m in pair], 7),
+    )
+    times = np.concatenate([points.readings.times for points in among.points["pump"]])
+    theirs = among.column("ewma_chart_pressure")[times >= at(10**6)]
+    assert theirs.tobytes() == alone.column("ewma_chart_pressure").tobytes()
+    assert np.isfinite(theirs).sum() > 50
+
+
+def without(message: Message, field: str) -> Message:
+    fields = {k: v for k, v in json.loads(message.payload).items() if k != field}
+    return arriving(message.topic, fields)
+
+
+extreme_times = st.sampled_from([0, 1, 10**9, at(0), at(1), at(10**5), 2**63 - 2, 2**63 - 1])
+extreme_values = st.sampled_from([0.0, -0.0, 1e-320, 1.0, 99.0, 1e150, -1e308, 1.7e308])
+
+
+@given(
+    st.lists(
+        st.tuples(extreme_times, st.dictionaries(st.sampled_from(SENSORS), extreme_values)),
+        max_size=40,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_no_number_and_no_time_stops_the_loop(readings):
+    config = configured(
+        max_ahead_s=1e9,
+        classes__pump__sensors__heat__range=[-1e150, 1e150],
+        classes__pump__detectors__page_hinkley={},
+    )
+    pipeline = Pipeline(config, None)
+    stream = [telling("P1", None, ts=time_ns, **fields) for time_ns, fields in readings]
+    run = walk(pipeline, turns_of(stream, 3), hearing_since_ns=0)
+    assert pipeline.ledger.balanced()
+    assert all(one.evidence.score is None or one.evidence.score > 0 for one in run.alerts)
+
+
 RELATIVE = {
     "flow": {"range": [0, 100], "role": "context"},
     "air": {"range": [-100, 100], "role": "context"},
@@ -240,8 +289,7 @@ def test_a_sensor_relative_to_another_is_judged_by_the_difference():
 
 def test_a_sensor_relative_to_one_that_is_silent_is_not_judged():
     config = configured(classes__pump__sensors=RELATIVE)
-    stream = [arriving(m.topic, {k: v for k, v in json.loads(m.payload).items() if k != "air"})
-              for m in in_air_of(0.0)]  # fmt: skip
+    stream = [without(message, "air") for message in in_air_of(0.0)]
     assert np.isnan(dry(stream, 4096, config).points["pump"][0].scores).all()
 
 
