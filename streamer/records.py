@@ -145,7 +145,8 @@ class AlertEvent(msgspec.Struct, frozen=True):
     @property
     def id(self) -> str:
         """Names the event for ever: a second delivery of it can be recognised."""
-        return f"{self.machine}/{self.rule}/{self.since_ns}/{self.state}"
+        parts = (self.machine_class, self.machine, self.rule, str(self.since_ns), self.state)
+        return "/".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Router:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = list(rules)
-        self._routes: dict[str, Route | Fault] = {}
+        self._routes: dict[str, Route] = {}
         for rule in self._rules:
             _check(rule)
 
@@ -79,6 +79,8 @@ class Router:
 
     def _look_up(self, topic: str) -> Route | Fault:
         route = self._find(topic)
+        if isinstance(route, Fault):  # a stranger's topic may be long: not worth remembering
+            return route
         if len(self._routes) >= ROUTES_KEPT:
             self._routes.clear()
         self._routes[topic] = route

@@ -92,7 +92,7 @@ class Context(Section):
 
     bins: Annotated[int, Field(ge=1, le=1000)] = 24
     """Into how many bins the range of the context sensor is cut."""
-    bin_readings: Annotated[int, Field(ge=2, le=1_000_000)] = 60
+    bin_readings: Annotated[int, Field(ge=2, le=65_535)] = 60
     """After so many readings a bin knows what is usual, and its reference is frozen."""
 
 
