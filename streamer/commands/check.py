@@ -72,5 +72,4 @@ RIVER = (
 
 
 def _bytes_per_machine(monitor: ClassMonitor) -> int:
-    monitor.reserve(1)
-    return sum(array.nbytes for array in monitor.arrays().values())
+    return sum(array.nbytes for array in monitor.stages.arrays(1).values())

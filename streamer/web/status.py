@@ -89,9 +89,9 @@ def _target(delivery: Delivery) -> Target:
 
 def _learning(pipeline: Pipeline, name: str) -> Learning:
     monitor, machines = pipeline.monitors[name], len(pipeline.rosters[name])
-    monitor.reserve(machines)
+    monitor.stages.reserve(machines)
     asked = min(machines, MACHINES_ASKED)
-    ready = sum(monitor.ready(row) >= 1.0 for row in range(asked))
+    ready = sum(monitor.stages.ready(row) >= 1.0 for row in range(asked))
     return Learning(name, machines, ready, asked)
 
 

@@ -332,6 +332,6 @@ def test_readiness_grows_from_nothing():
     pipeline = Pipeline(configured(), None)
     monitor = pipeline.monitors["pump"]
     walk(pipeline, [humming([0])])
-    early = monitor.ready(0)
+    early = monitor.stages.ready(0)
     walk(pipeline, turns_of(humming(range(10, 3000, 10)), 300))
-    assert 0 <= early < 0.3 < monitor.ready(0) <= 1
+    assert 0 <= early < 0.3 < monitor.stages.ready(0) <= 1
