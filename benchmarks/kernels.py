@@ -1,0 +1,145 @@
+"""What a reading costs in each detector alone: ours as fleets in turns, River's as objects.
+
+Both score and then learn readings of three sensors of machines in turn, after a warm-up in which
+every machine's detector has filled its window. River has no control chart and no rolling z-score;
+in their place stand the statistics that one would build them from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import DETECTORS
+
+TURN = 4096
+SENSORS = ("vibration", "temperature", "speed")
+WARM_UP = {"half_space_trees": 251, "rolling_zscore": 251, "ewma_chart": 301, "page_hinkley": 31}
+Walk = Callable[[int, dict[str, float]], object]
+
+
+class KernelResult(NamedTuple):
+    """CPU time per reading, µs."""
+
+    detector: str
+    in_river: str
+    machines: int
+    ours_us: float
+    river_us: float
+
+
+def measure_kernels(
+    sizes: Sequence[int], ours: int, rivers: int, tell: Callable[[str], None]
+) -> list[KernelResult]:
+    """Measure each detector at each number of machines, over so many readings."""
+    found = []
+    for machines in sizes:
+        for name, (in_river, make) in RIVERS.items():
+            ours_us = _time_ours(name, machines, ours)
+            river_us = _time_river(make, WARM_UP[name], machines, rivers)
+            found.append(KernelResult(name, in_river, machines, ours_us, river_us))
+            tell(f"{name}, {machines:,} machines: {ours_us:.2f} µs, River {river_us:.1f} µs")
+    return found
+
+
+def _noise(n: int) -> NDArray[np.float64]:
+    return np.random.default_rng(7).normal(size=(n, len(SENSORS)))
+
+
+def _time_ours(name: str, machines: int, n: int) -> float:
+    fleet = DETECTORS[name](len(SENSORS))
+    fleet.reserve(machines)
+    warm_up = machines * WARM_UP[name]
+    rows = np.arange(warm_up, dtype=np.int32) % machines
+    fleet.learn(rows, _noise(warm_up))
+    values, rows = _noise(n), np.arange(n, dtype=np.int32) % machines
+    learn = np.ones(n, dtype=np.uint8)
+    began = time.process_time()
+    for i in range(0, n, TURN):
+        fleet.walk(rows[i : i + TURN], values[i : i + TURN], learn[i : i + TURN])
+    return 1e6 * (time.process_time() - began) / n
+
+
+def _time_river(make: Callable[[], Walk], warm_up: int, machines: int, n: int) -> float:
+    models = [make() for _ in range(machines)]
+    readings = [dict(zip(SENSORS, one, strict=True)) for one in _noise(TURN).tolist()]
+    for i in range(machines * warm_up):
+        models[i % machines](i, readings[i % TURN])
+    began = time.process_time()
+    for i in range(n):
+        models[i % machines](i, readings[i % TURN])
+    return 1e6 * (time.process_time() - began) / n
+
+
+def _half_space_trees() -> Walk:
+    from river.anomaly import HalfSpaceTrees
+
+    trees = HalfSpaceTrees(seed=42, limits=dict.fromkeys(SENSORS, (-8.0, 8.0)))
+
+    def walk(_: int, x: dict[str, float]) -> float:
+        score: float = trees.score_one(x)
+        trees.learn_one(x)
+        return score
+
+    return walk
+
+
+def _rolling() -> Walk:
+    from river.stats import Mean, Var
+    from river.utils import Rolling
+
+    windows = {name: (Rolling(Mean(), 250), Rolling(Var(), 250)) for name in SENSORS}
+
+    def walk(_: int, x: dict[str, float]) -> list[float]:
+        scores = []
+        for name, value in x.items():
+            mean, var = windows[name]
+            scores.append(abs(value - mean.get()) / max(var.get() ** 0.5, 1e-6))
+            mean.update(value)
+            var.update(value)
+        return scores
+
+    return walk
+
+
+def _exponential() -> Walk:
+    from river.stats import EWMean, EWVar
+
+    charts = {name: (EWMean(0.1), EWVar(0.1)) for name in SENSORS}
+
+    def walk(i: int, x: dict[str, float]) -> list[float]:
+        scores = []
+        for name, value in x.items():
+            mean, var = charts[name]
+            scores.append(abs(mean.get() or 0.0) / max((var.get() or 0.0) ** 0.5, 1e-6))
+            mean.update(value)
+            var.update(value)
+        return scores if i else []
+
+    return walk
+
+
+def _page_hinkley() -> Walk:
+    from river.drift import PageHinkley
+
+    tests = {name: PageHinkley() for name in SENSORS}
+
+    def walk(_: int, x: dict[str, float]) -> list[bool]:
+        for name, value in x.items():
+            tests[name].update(value)
+        return [test.drift_detected for test in tests.values()]
+
+    return walk
+
+
+RIVERS: dict[str, tuple[str, Callable[[], Walk]]] = {
+    "half_space_trees": ("anomaly.HalfSpaceTrees", _half_space_trees),
+    "rolling_zscore": ("utils.Rolling of stats.Mean and stats.Var", _rolling),
+    "ewma_chart": ("stats.EWMean and stats.EWVar, no chart", _exponential),
+    "page_hinkley": ("drift.PageHinkley", _page_hinkley),
+}
+"""Our detector → what stands for it in River, and how one machine's is made."""
