@@ -55,7 +55,7 @@ class Program:
 
 
 def main(port: str, url: str, root: str) -> None:
-    influxdb = InfluxDBClient(url, token="", org="bench")  # noqa: S106 - the sink asks for none
+    influxdb = InfluxDBClient(url, token="", org="bench")
     program = Program(root, influxdb.write_api(write_options=WriteOptions()))
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
     client.on_connect = program.on_connect

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NS_PER_S = 1_000_000_000
+LAST_NS = 2**63 - 1
+"""The last time there is, in April of 2262: times are 64 bits wide."""
 
 
 def iso_time(time_ns: int) -> str:
@@ -23,7 +25,7 @@ def parse_time(text: str) -> int:
     """Nanoseconds since the epoch of an ISO 8601 text; UTC where it names no zone.
 
     Raises:
-        ValueError: it is not a time, or before 1970.
+        ValueError: it is not a time, before 1970, or later than 64 bits of nanoseconds reach.
 
     >>> parse_time("2026-01-01") == parse_time("2026-01-01T01:00:00+01:00")
     True
@@ -37,4 +39,6 @@ def parse_time(text: str) -> int:
     time_ns = (moment - EPOCH) // timedelta(microseconds=1) * 1000
     if time_ns < 0:
         raise ValueError(f"start {text!r} is before 1970")
+    if time_ns > LAST_NS:
+        raise ValueError(f"start {text!r} is after 2262-04-11, the last day there is")
     return time_ns

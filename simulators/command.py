@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import signal
 import sys
 import textwrap
@@ -113,6 +114,8 @@ def main(args: argparse.Namespace) -> int:
         return _simulate(args)
     except ValueError as error:
         return _complain(error, WRONG_USE)
+    except BrokenPipeError as error:
+        return _reader_left() if args.out == "-" else _complain(error, FAILED)
     except (BrokerError, OSError) as error:
         return _complain(error, FAILED)
     except KeyboardInterrupt:
@@ -138,6 +141,7 @@ def _to_file(
     args: argparse.Namespace, farm: Farm, messages: Iterable[Message], progress: Progress
 ) -> tuple[int, str]:
     write_messages(args.out, messages, progress)
+    sys.stdout.flush()
     return 0, f"{progress.readings} readings of {len(farm.machines)} machines in {args.out}"
 
 
@@ -227,6 +231,12 @@ def _fault_list() -> str:
         first, *others = wrapped((kind.__doc__ or "").partition("\n")[0])
         lines += [f"  {name:<14} {first}", *(f"{'':<17}{other}" for other in others)]
     return "\n".join(lines)
+
+
+def _reader_left() -> int:
+    """``--out - | head`` is no failure; what is still buffered has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _complain(error: Exception, status: int) -> int:

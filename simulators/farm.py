@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.clock import NS_PER_S, parse_time
+from simulators.clock import LAST_NS, NS_PER_S, parse_time
 from simulators.faults import Fault, MachineFault, SensorFault
 from simulators.faults.base import Memory
 from simulators.instruments import Instruments
@@ -29,6 +29,7 @@ START = "2026-01-01T00:00:00Z"
 
 _SITE = re.compile(r"[\w.-]+", re.ASCII)
 
+MACHINES_MAX = 100_000
 BLOCK_READINGS = 16_384
 """Readings simulated at once: enough for NumPy, few enough for the processor's cache."""
 BLOCK_STEPS_MAX = 1024
@@ -85,6 +86,8 @@ class Farm:
     ) -> None:
         if machines < 1:
             raise ValueError(f"machines is {machines}, at least 1 is needed")
+        if machines > MACHINES_MAX:
+            raise ValueError(f"machines is {machines}, at most {MACHINES_MAX} are allowed")
         if not 1e-3 <= period_s < math.inf:
             raise ValueError(f"period_s is {period_s:g}, at least 0.001 s is needed")
         if machine_class not in MACHINE_CLASSES:
@@ -108,6 +111,8 @@ class Farm:
         """Readings that each machine gives in a run; the first is at the start."""
         if not hours > 0:
             raise ValueError(f"hours is {hours:g}, it must be more than 0")
+        if math.isfinite(hours) and self.start_ns + hours * 3600 * NS_PER_S > LAST_NS:
+            raise ValueError(f"hours is {hours:g}, the run would end after 2262-04-11")
         # The small term keeps 0.1 h of 60 s at 6 steps, whatever binary fractions make of it.
         steps = hours * 3600 / self.period_s + 1e-9
         if steps < 1:

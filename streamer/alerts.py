@@ -44,6 +44,7 @@ class Alert(msgspec.Struct):
     """The worst since then."""
     reason: str
     evidence: Evidence
+    kind: AlertKind = "machine"
     quiet_since_ns: int | None = None
     """Since when severity has been below ``clear``, while still firing."""
 
@@ -89,7 +90,7 @@ def _begin(
     rule: Rule, time_ns: int, severity: float, why: Why
 ) -> tuple[Alert | None, AlertState | None]:
     firing = rule.hold_s <= 0
-    alert = Alert(time_ns, firing, severity, why.reason, why.evidence)
+    alert = Alert(time_ns, firing, severity, why.reason, why.evidence, rule.kind)
     return alert, "firing" if firing else "pending"
 
 
@@ -234,11 +235,16 @@ class AlertBook:
         alerts = [(row, rule, alert) for (row, rule), alert in self._active.items()]
         return msgspec.msgpack.encode(alerts)
 
-    def restore(self, state: bytes) -> None:
-        """Take over the alerts of an earlier run; those of rules that are gone are dropped."""
+    def restore(self, state: bytes, now_ns: int) -> list[AlertEvent]:
+        """Take over the alerts of an earlier run; returns the end of those whose rule is gone."""
         stored = msgspec.msgpack.decode(state, type=list[tuple[int, str, Alert]])
         known = {rule.name for rule in self.rules} | {SILENT.name}
         self._active = {(row, rule): alert for row, rule, alert in stored if rule in known}
+        return [
+            self._event(Rule(rule, alert.kind), row, now_ns, "resolved", alert)
+            for row, rule, alert in stored
+            if rule not in known and alert.firing
+        ]
 
 
 SILENT = Rule("silent", "silent")

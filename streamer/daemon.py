@@ -20,7 +20,14 @@ from types import FrameType
 
 from streamer.config import Config
 from streamer.delivery import Delivery, Progress, Telling
-from streamer.health import META_KEY, DeliveryTroubles, SystemAlerts, happened, tell_systemd
+from streamer.health import (
+    META_KEY,
+    DeliveryTroubles,
+    SystemAlerts,
+    happened,
+    tell_systemd,
+    untried,
+)
 from streamer.housekeeping import Housekeeping
 from streamer.journal import DeadLetter, Journal, Outbox
 from streamer.notifiers import NOTIFIERS
@@ -39,6 +46,11 @@ log = logging.getLogger(__name__)
 IDLE_COMMIT_S = 5.0
 """How often cursors are stored while no readings come."""
 RETRY_COMMIT_S = 1.0
+TURN_BYTES = 1 << 20
+"""A turn ends at so many bytes of payload too: one message may hold thousands of readings."""
+TAKEN_AT_ONCE = 64
+STALL_S = 0.05
+"""A source that is silent for so long, while it waits for acknowledgements, has no more to give."""
 DRAIN_S = 10.0
 """How long a stop waits for the deliveries; what is left is delivered after the next start."""
 
@@ -137,7 +149,7 @@ class Daemon:
 
     def _is_idle(self, messages: list[Message], aside: Aside) -> bool:
         """Whether this turn would change nothing worth a write to flash."""
-        if messages or aside.alerts or aside.dead_letters:
+        if messages or aside.alerts or aside.dead_letters or self.pipeline.owed_alerts:
             return False
         if self.pipeline.tick_matters(self.source.hearing_since_ns):
             return False
@@ -152,13 +164,20 @@ class Daemon:
             self._stop.wait(self.config.commit_s)
             return []
         deadline = time.monotonic() + self.config.commit_s
-        most = min(self.config.turn_readings, max(1, self.source.window // 2))
-        messages: list[Message] = []
-        while len(messages) < most and not self._stop.is_set():
+        most, messages, bytes_ = self.config.turn_readings, list[Message](), 0
+        while len(messages) < most and bytes_ < TURN_BYTES and not self._stop.is_set():
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            messages += self.source.take(most - len(messages), left)
+            # A broker that has lent all it lends goes on only when some of it is acknowledged.
+            lent = len(messages) >= self.source.window // 2
+            taken = self.source.take(
+                min(most - len(messages), TAKEN_AT_ONCE), min(left, STALL_S) if lent else left
+            )
+            if lent and not taken:
+                break
+            messages += taken
+            bytes_ += sum(len(message.payload) for message in taken)
         return messages
 
     def _note_events(self) -> None:
@@ -171,7 +190,8 @@ class Daemon:
 
     def _aside(self, progress: dict[str, Progress]) -> Aside:
         now, lost = time.time_ns(), {}
-        alerts = self.system.judge(self._conditions(progress), now)
+        unknown = set().union(*(untried(one.name, one.state) for one in self.deliveries))
+        alerts = self.system.judge(self._conditions(progress), now, unknown)
         for event in self.happened:
             if event.kind in ("session_lost", "subscription_refused", "taken_over"):
                 alerts += happened(event.kind, event.sentence, event.time_ns)
@@ -219,7 +239,9 @@ class Daemon:
         for delivery in self.deliveries:
             delivery.settled(progress[delivery.name])
             delivery.wake(self.pipeline.last_turn)
-        self.housekeeping.after_turn([delivery.cursor for delivery in self.deliveries])
+        sinks = [one.cursor for one in self.deliveries if one.name in self.config.sinks]
+        notifiers = [one.cursor for one in self.deliveries if one.name in self.config.notifiers]
+        self.housekeeping.after_turn(sinks, notifiers)
 
     # The end.
 

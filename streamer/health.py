@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -44,10 +44,16 @@ class SystemAlerts:
         if stored:
             self._active = msgspec.json.decode(stored, type=dict[str, tuple[int, str]])
 
-    def judge(self, conditions: Mapping[str, str], now_ns: int) -> list[AlertEvent]:
-        """Rule → sentence of every condition that holds now; returns what began or ended."""
+    def judge(
+        self, conditions: Mapping[str, str], now_ns: int, undecided: Collection[str] = ()
+    ) -> list[AlertEvent]:
+        """Rule → sentence of every condition that holds now; returns what began or ended.
+
+        Of the rules that are ``undecided`` nobody knows yet: they stay as they are.
+        """
         begun = [rule for rule in conditions if rule not in self._active]
-        ended = [rule for rule in self._active if rule not in conditions]
+        known = {*conditions, *undecided}
+        ended = [rule for rule in self._active if rule not in known]
         events = [_event(rule, "firing", now_ns, now_ns, conditions[rule]) for rule in begun]
         events += [_event(rule, "resolved", now_ns, *self._active.pop(rule)) for rule in ended]
         self._active |= {rule: (now_ns, conditions[rule]) for rule in begun}
@@ -94,6 +100,11 @@ class DeliveryTroubles:
         if now_s - at < REFUSED_S:
             found[f"refused_{name}"] = sentence
         return found
+
+
+def untried(name: str, state: State) -> set[str]:
+    """Rules about a delivery that cannot be judged: it has written nothing since the start."""
+    return set() if state.idle_s is not None else {f"delivery_{name}", f"refused_{name}"}
 
 
 def happened(rule: str, sentence: str, now_ns: int) -> list[AlertEvent]:

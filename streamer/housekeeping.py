@@ -63,11 +63,15 @@ class Housekeeping:
         self._trouble = ""
         self.used_share = 0.0
         self.blocked = False
+        self._measure()
 
-    def after_turn(self, cursors: Sequence[int]) -> None:
-        """Do what is due after a commit; ``cursors`` are how far the deliveries are."""
+    def after_turn(self, sinks: Sequence[int], notifiers: Sequence[int] = ()) -> None:
+        """Do what is due after a commit; given is how far the sinks and the notifiers are.
+
+        A notifier that is down keeps alert events, which are small, but no readings.
+        """
         try:
-            self._keep_house(cursors)
+            self._keep_house(sinks, notifiers)
         except (OSError, sqlite3.Error) as error:
             if not self._trouble:
                 log.warning("the journal cannot be kept in order: %s", error)
@@ -75,13 +79,13 @@ class Housekeeping:
         else:
             self._trouble = ""
 
-    def _keep_house(self, cursors: Sequence[int]) -> None:
+    def _keep_house(self, sinks: Sequence[int], notifiers: Sequence[int]) -> None:
         now = time.monotonic()
         if now - self._snapshot_at >= self._config.snapshot_s:
             self.snapshot()
         if now - self._trim_at >= TRIM_S:
-            self._trim(cursors, self._oldest_snapshot())
-        self._hold_to_quota(cursors)
+            self._trim(sinks, notifiers, self._oldest_snapshot())
+        self._hold_to_quota(sinks, notifiers)
 
     def snapshot(self) -> None:
         """Write down what was learnt, now; raises OSError where the disk refuses."""
@@ -94,20 +98,21 @@ class Housekeeping:
         turns = snapshot.turns(self._folder)
         return turns[-1] if len(turns) >= snapshot.KEPT else 0
 
-    def _trim(self, cursors: Sequence[int], snapshot_turn: int) -> None:
+    def _trim(self, sinks: Sequence[int], notifiers: Sequence[int], snapshot_turn: int) -> None:
         self._trim_at = time.monotonic()
-        self._journal.trim(snapshot_turn, cursors, self._pipeline.remembered)
+        self._journal.trim(snapshot_turn, sinks, self._pipeline.remembered, notifiers)
 
-    def _hold_to_quota(self, cursors: Sequence[int]) -> None:
+    def _hold_to_quota(self, sinks: Sequence[int], notifiers: Sequence[int]) -> None:
         self.blocked = False
         if self._measure() < 1.0:
             return
         self.snapshot()
-        self._trim(cursors, self._snapshot_turn)
+        self._trim(sinks, notifiers, self._snapshot_turn)
         freed = int(self._config.journal.quota_bytes * GIVE_WAY_SHARE)
-        if self._measure() >= 1.0:
-            # What is written, and kept only to know again what is sent again, goes first.
-            self._journal.give_way(min([self._snapshot_turn, *cursors]), freed)
+        written = min([self._snapshot_turn, *sinks])
+        # What is written, and kept only to know again what is sent again, goes first.
+        while self._measure() >= 1.0 and self._journal.give_way(written, freed):
+            pass
         if self._measure() < 1.0:
             return
         if self._config.journal.at_quota == "block":

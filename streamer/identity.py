@@ -50,28 +50,38 @@ class EventOrder:
     Parts(fresh=0, late=3, duplicate=0)
     """
 
-    def __init__(self, n_sensors: int, remember: int) -> None:
+    def __init__(self, n_sensors: int, remember: int, under_way: int = 2) -> None:
         self._sensors = n_sensors
         self._newest: list[int] = []
         self._told: list[dict[int, int]] = []
         self._recent: dict[tuple[int, int], int] = {}
         self._arrivals: deque[tuple[int, int]] = deque()
         self._remember = remember
-        self._this_turn = self._last_turn = 0
+        self._under_way = under_way
+        self._turns: deque[tuple[int, int]] = deque()
+        """(messages, readings) of the newest turns, as many as hold ``under_way`` messages."""
+        self._messages = self._covered = self._this_turn = 0
 
     def admit(self, row: int, time_ns: int, mask: int) -> Parts:
         """Sort a reading's sensors into fresh, late and duplicate, and remember it."""
+        if self.advance(row, time_ns, mask):
+            return Parts(mask, 0, 0)
+        return self._sort_out(row, time_ns, mask)
+
+    def advance(self, row: int, time_ns: int, mask: int) -> bool:
+        """The usual case of `admit`: whether the reading is the machine's newest; else nothing."""
         while row >= len(self._newest):
             self._newest.append(-1)
             self._told.append({})
-        if time_ns > self._newest[row]:
-            self._newest[row] = time_ns
-            self._told[row][mask] = time_ns
-            if len(self._told[row]) > MASKS_KEPT:
-                self._fold(row)
-            self._note(row, time_ns, mask)
-            return Parts(mask, 0, 0)
-        return self._sort_out(row, time_ns, mask)
+        if time_ns <= self._newest[row]:
+            return False
+        self._newest[row] = time_ns
+        told = self._told[row]
+        told[mask] = time_ns
+        if len(told) > MASKS_KEPT:
+            self._fold(row)
+        self._remember_new((row, time_ns), mask)
+        return True
 
     def _sort_out(self, row: int, time_ns: int, mask: int) -> Parts:
         duplicate = mask & self._recent.get((row, time_ns), 0)
@@ -96,21 +106,30 @@ class EventOrder:
         key = (row, time_ns)
         if key in self._recent:
             self._recent[key] |= mask
-            return
+        else:
+            self._remember_new(key, mask)
+
+    def _remember_new(self, key: tuple[int, int], mask: int) -> None:
         self._recent[key] = mask
         self._arrivals.append(key)
         self._this_turn += 1
 
-    def end_turn(self) -> None:
-        """Forget the oldest identities, but none of this turn and the one before.
+    def end_turn(self, messages: int = 1) -> None:
+        """Forget the oldest identities, but none of the newest ``under_way`` messages.
 
-        Until their acknowledgements have reached the broker it may send all messages of a turn
-        again, and a single one may hold thousands of readings.
+        Until their acknowledgements have reached the broker it may send all of these again, and a
+        single one may hold thousands of readings.
         """
-        keep = max(self._remember, self._this_turn + self._last_turn)
-        while len(self._arrivals) > keep:
+        self._turns.append((messages, self._this_turn))
+        self._messages += messages
+        self._covered += self._this_turn
+        self._this_turn = 0
+        while self._messages - self._turns[0][0] >= self._under_way:
+            gone, readings = self._turns.popleft()
+            self._messages -= gone
+            self._covered -= readings
+        while len(self._arrivals) > max(self._remember, self._covered):
             del self._recent[self._arrivals.popleft()]
-        self._last_turn, self._this_turn = self._this_turn, 0
 
     @property
     def kept(self) -> int:

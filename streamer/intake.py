@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,25 +38,26 @@ class Intake:
         Name and columns of the class.
     roster
         Gives machines their rows.
-    remember
-        How many of the newest readings are known again when they are delivered a second time.
+    order
+        Knows what of a reading is new.
     """
 
     def __init__(
-        self, machine_class: str, sensors: Sequence[str], roster: Roster, remember: int
+        self, machine_class: str, sensors: Sequence[str], roster: Roster, order: EventOrder
     ) -> None:
         self.machine_class = machine_class
         self.sensors = tuple(sensors)
         self.roster = roster
-        self.order = EventOrder(len(self.sensors), remember)
+        self.order = order
         self._column = {name: i for i, name in enumerate(self.sensors)}
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._begin()
 
     def _begin(self) -> None:
-        self._rows: list[int] = []
-        self._times: list[int] = []
-        self._values: list[list[float]] = []
+        # Numbers side by side, as NumPy will want them: nothing for the garbage collector to visit.
+        self._rows = array("i")
+        self._times = array("q")
+        self._values = array("d")
         self._late: list[int] = []
 
     def layout(self, values: Mapping[str, float]) -> Layout:
@@ -84,43 +86,46 @@ class Intake:
         self, row: int, time_ns: int, layout: Layout, values: Mapping[str, float]
     ) -> tuple[bool, bool]:
         """Take one reading in → (was any of it stored, was any of that late)."""
+        if layout.whole and self.order.advance(row, time_ns, layout.mask):
+            self._append(row, time_ns, values.values())
+            return True, False
         parts = self.order.admit(row, time_ns, layout.mask)
         if parts.fresh:
-            self._append(row, time_ns, self._line(layout, values, parts.fresh), late=False)
+            self._append(row, time_ns, self._line(layout, values, parts.fresh))
         if parts.late:
-            self._append(row, time_ns, self._line(layout, values, parts.late), late=True)
+            self._late.append(len(self._rows))
+            self._append(row, time_ns, self._line(layout, values, parts.late))
         return bool(parts.fresh | parts.late), bool(parts.late)
 
     def _line(self, layout: Layout, values: Mapping[str, float], mask: int) -> list[float]:
-        if layout.whole and mask == layout.mask:
-            return list(values.values())
         line = [_NAN] * len(self.sensors)
         for name, column in zip(layout.names, layout.columns, strict=True):
             if mask >> column & 1:
                 line[column] = values[name]
         return line
 
-    def _append(self, row: int, time_ns: int, line: list[float], *, late: bool) -> None:
-        if late:
-            self._late.append(len(self._rows))
+    def _append(self, row: int, time_ns: int, line: Iterable[float]) -> None:
         self._rows.append(row)
         self._times.append(time_ns)
-        self._values.append(line)
+        self._values.extend(line)
 
-    def take(self) -> Columns | None:
-        """The turn's columns in order of arrival, or None where nothing came; begins a new turn."""
+    def take(self, messages: int) -> Columns | None:
+        """The turn's columns in order of arrival, or None where nothing came; begins a new turn.
+
+        ``messages`` is how many the turn was made of.
+        """
         if not self._rows:
             return None
         flags = np.zeros(len(self._rows), dtype=np.uint8)
         flags[self._late] = LATE
         columns = Columns(
-            np.array(self._rows, dtype=np.int32),
-            np.array(self._times, dtype=np.int64),
-            np.array(self._values, dtype=np.float64),
+            np.frombuffer(self._rows, dtype=np.int32),
+            np.frombuffer(self._times, dtype=np.int64),
+            np.frombuffer(self._values, dtype=np.float64).reshape(-1, len(self.sensors)),
             flags,
         )
         self._begin()
-        self.order.end_turn()
+        self.order.end_turn(messages)
         return columns
 
     def machine(

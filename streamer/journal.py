@@ -230,18 +230,25 @@ class Journal:
         (size,) = self._db.execute("PRAGMA page_size").fetchone()
         return int((pages - free) * size)
 
-    def trim(self, snapshot_turn: int, delivered: Iterable[int], keep_readings: int) -> None:
-        """Delete turns that nobody needs any more.
+    def trim(
+        self,
+        snapshot_turn: int,
+        sinks: Iterable[int],
+        keep_readings: int,
+        notifiers: Iterable[int] = (),
+    ) -> None:
+        """Delete turns that nobody needs any more; given is how far each reader is.
 
-        A turn is kept while a restart would replay it (it is after the snapshot), while a target
+        A turn is kept while a restart would replay it (it is after the snapshot), while a sink
         still has to write it, and while it is among the newest ``keep_readings`` readings, by which
-        redelivered messages are recognised.
+        redelivered messages are recognised. Alert events wait for the notifiers too.
         """
-        done = min([snapshot_turn, *delivered])
+        done = min([snapshot_turn, *sinks])
         oldest = self._oldest_of_newest(keep_readings)
         with self._transaction():
             self._db.execute("DELETE FROM turns WHERE id <= ? AND id < ?", (done, oldest))
-            self._db.execute("DELETE FROM alert_events WHERE turn <= ?", (done,))
+            told = min([done, *notifiers])
+            self._db.execute("DELETE FROM alert_events WHERE turn <= ?", (told,))
 
     def _oldest_of_newest(self, readings: int) -> int:
         total = 0

@@ -14,6 +14,12 @@ from streamer.records import Fault, Message
 
 LETTERS_PER_TURN = 200
 """Dead letters kept of one turn; a flood of bad messages is counted whole but not stored whole."""
+LETTERS_PER_HOUR = 20
+"""Dead letters kept of one topic and reason in an hour; a field that is refused in every message
+of a machine, for years, must neither wear out the disk nor push out what is rare."""
+MOST_ORIGINS = 10_000
+"""Topics and reasons of which letters are kept in an hour; strangers may invent any number."""
+HOUR_NS = 3600 * 10**9
 
 
 class Ledger:
@@ -40,12 +46,17 @@ class Ledger:
             **counters,
         }
         self._letters: list[DeadLetter] = []
+        self._hour = 0
+        self._kept: dict[int, int] = {}
+        """Hash of topic and reason → letters kept this hour; a topic itself may be 64 KiB."""
 
     def stored(self, *, late: bool) -> None:
         """One reading was stored."""
-        self.counters["received"] += 1
-        self.counters["stored"] += 1
-        self.counters["late"] += late
+        counters = self.counters
+        counters["received"] += 1
+        counters["stored"] += 1
+        if late:
+            counters["late"] += 1
 
     def duplicate(self) -> None:
         """One reading was here before."""
@@ -70,11 +81,24 @@ class Ledger:
         self.counters[name] = self.counters.get(name, 0) + by
 
     def _keep(self, message: Message, fault: Fault) -> None:
-        if len(self._letters) < LETTERS_PER_TURN:
+        if len(self._letters) < LETTERS_PER_TURN and self._is_rare(message, fault):
             letter = DeadLetter(message.topic, fault.reason, fault.detail, message.payload)
             self._letters.append(letter)
         else:
             self.count("dead_letters_not_kept")
+
+    def _is_rare(self, message: Message, fault: Fault) -> bool:
+        """Whether few like it were kept in the hour of its arrival; then it counts as kept."""
+        hour = message.received_ns // HOUR_NS
+        if hour != self._hour:
+            self._hour = hour
+            self._kept.clear()
+        origin = hash((message.topic, fault.reason))
+        kept = self._kept.get(origin, 0)
+        if kept == LETTERS_PER_HOUR or (kept == 0 and len(self._kept) == MOST_ORIGINS):
+            return False
+        self._kept[origin] = kept + 1
+        return True
 
     def take_letters(self) -> list[DeadLetter]:
         """Dead letters since the last call, for the journal."""

@@ -89,11 +89,6 @@ class ClassMonitor:
         """Everything learnt, for the snapshot: ``stage/array`` → array."""
         return self.stages.arrays(len(self._machines))
 
-    def restore(self, arrays: dict[str, NDArray[Any]], alerts: bytes) -> None:
-        """Take over what an earlier run learnt; ValueError where it does not fit."""
-        self.stages.restore(arrays)
-        self.book.restore(alerts)
-
     # The order of the stages.
 
     def _score(self, readings: Columns) -> tuple[Block, list[NDArray[np.float64]]]:

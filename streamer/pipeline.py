@@ -16,7 +16,7 @@ from typing import NamedTuple
 from streamer.clock import NS, Clock, DataClock, WallClock
 from streamer.config import Config
 from streamer.decode import decode
-from streamer.identity import Redelivered, digest
+from streamer.identity import EventOrder, Redelivered, digest
 from streamer.intake import Intake
 from streamer.journal import DeadLetter, Journal, Turn
 from streamer.labels import shown
@@ -66,6 +66,8 @@ class Pipeline:
         self.ledger = Ledger(journal.counters() if journal else {})
         self.redelivered = Redelivered()
         self._arrived_ns = 0
+        self.owed_alerts: list[AlertEvent] = []
+        """What a recovery has to tell, with the next turn."""
         self.rosters: dict[str, Roster] = {}
         self.intakes: dict[str, Intake] = {}
         self.monitors: dict[str, ClassMonitor] = {}
@@ -78,7 +80,10 @@ class Pipeline:
         allowed = None if spec.machines == "any" else spec.machines
         roster = Roster(name, allowed, spec.max_machines)
         self.rosters[name] = roster
-        self.intakes[name] = Intake(name, tuple(spec.sensors), roster, self.remember)
+        order = EventOrder(
+            len(spec.sensors), self.remember, under_way=self.config.mqtt.receive_maximum
+        )
+        self.intakes[name] = Intake(name, tuple(spec.sensors), roster, order)
         self.unlearn(name)
 
     def unlearn(self, name: str) -> None:
@@ -100,7 +105,7 @@ class Pipeline:
     # A turn.
 
     def turn(
-        self, messages: Iterable[Message], hearing_since_ns: int | None, aside: Aside = NO_ASIDE
+        self, messages: Sequence[Message], hearing_since_ns: int | None, aside: Aside = NO_ASIDE
     ) -> Sequence[AlertEvent]:
         """Take messages all the way into the journal; returns the alert events of the turn.
 
@@ -111,20 +116,21 @@ class Pipeline:
         readings = {
             name: columns
             for name, intake in self.intakes.items()
-            if (columns := intake.take()) is not None
+            if (columns := intake.take(len(messages))) is not None
         }
-        inputs = Inputs(readings, self._tick(hearing_since_ns), unstamped)
+        inputs = Inputs(readings, self._tick(hearing_since_ns), unstamped, len(messages))
         points, alerts = self.judge(inputs)
         self._pending = Turn(
             inputs=inputs,
             points=points,
-            alerts=[*alerts, *aside.alerts],
+            alerts=[*self.owed_alerts, *alerts, *aside.alerts],
             machines=list(chain.from_iterable(r.take_new() for r in self.rosters.values())),
             dead_letters=[*self.ledger.take_letters(), *aside.dead_letters],
             counters=dict(self.ledger.counters),
             cursors=aside.cursors,
             meta=aside.meta,
         )
+        self.owed_alerts = []
         self.commit_again()
         return self._pending.alerts
 
@@ -181,16 +187,18 @@ class Pipeline:
             sensor=route.sensor,
             max_payload_bytes=self.config.mqtt.max_payload_bytes,
         )
-        timeless = [r for r in found if isinstance(r, Reading) and r.time_ns is None]
-        again = bool(timeless) and self.redelivered.seen(message)
+        again: bool | None = None  # asked only for readings that bring no time
         for reading in found:
             if isinstance(reading, Fault):
                 self.ledger.rejected(message, reading)
-            elif again and reading.time_ns is None:
+                continue
+            if reading.time_ns is None and again is None:
+                again = self.redelivered.seen(message)
+            if reading.time_ns is None and again:
                 self.ledger.duplicate()
             else:
                 self._admit(message, route, reading)
-        if not timeless or not message.mid or again:
+        if again is not False or not message.mid:
             return []
         identity = [(message.mid, digest(message))]
         # At once, not after the commit: it may come again within this very turn.
@@ -205,13 +213,16 @@ class Pipeline:
             return
         time_ns = self._arrival_ns(message) if reading.time_ns is None else reading.time_ns
         row = intake.machine(route.labels, reading.machine, route.machine_field)
-        fault = row if isinstance(row, Fault) else self._check_time(intake, row, time_ns, message)
+        if isinstance(row, Fault):
+            self.ledger.rejected(message, row)
+            return
+        fault = self.clock.admit(intake.roster.names[row], time_ns, message.received_ns)
         if fault is not None:
             self.ledger.rejected(message, fault)
             return
-        assert not isinstance(row, Fault)
-        for refused in (*reading.faults, *_unknown(layout.unknown, route.machine_class)):
-            self.ledger.field_rejected(message, refused)
+        if reading.faults or layout.unknown:
+            for refused in (*reading.faults, *_unknown(layout.unknown, route.machine_class)):
+                self.ledger.field_rejected(message, refused)
         stored, late = intake.add(row, time_ns, layout, reading.values)
         if stored:
             self.ledger.stored(late=late)
@@ -227,9 +238,6 @@ class Pipeline:
         behind = self._arrived_ns - message.received_ns
         self._arrived_ns = self._arrived_ns + 1 if 0 <= behind < NS else message.received_ns
         return self._arrived_ns
-
-    def _check_time(self, intake: Intake, row: int, time_ns: int, message: Message) -> Fault | None:
-        return self.clock.admit(intake.roster.machines[row].name, time_ns, message.received_ns)
 
 
 def router(config: Config) -> Router:

@@ -157,6 +157,8 @@ class Inputs:
     tick: Tick | None = None
     unstamped: Sequence[tuple[int, bytes]] = ()
     """(packet identifier, digest) of messages without a time, to know their redelivery again."""
+    messages: int = 1
+    """In how many messages they came: so many the broker may send again."""
 
     def __len__(self) -> int:
         return sum(len(columns.rows) for columns in self.readings.values())

@@ -12,6 +12,8 @@ changed, so older readings are not read with the new meaning either.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,9 +48,13 @@ def recover(pipeline: Pipeline, journal: Journal, folder: Path) -> snapshot.Snap
         known = max(known, turn)
         if turn > session:
             pipeline.redelivered.remember(inputs.unstamped)
-        readings = inputs.readings.items()
-        meant = {n: c for n, c in readings if turn > since.get(n, pipeline.last_turn)}
-        _walk(pipeline, Inputs(meant, inputs.tick), replay=turn > start)
+        # Readings from before a class was redefined are known again, but not learnt.
+        for name, columns in _fitting(pipeline, inputs).items():
+            _recall(pipeline, name, columns, replay=turn > max(start, since[name]))
+            pipeline.intakes[name].order.end_turn(inputs.messages)
+        if turn > start:
+            meant = {n: c for n, c in inputs.readings.items() if turn > since.get(n, turn)}
+            pipeline.judge(replace(inputs, readings=meant))
     log.info("recovered turn %d from a snapshot of turn %d", pipeline.last_turn, start)
     return stored
 
@@ -65,21 +71,29 @@ def _restore(pipeline: Pipeline, stored: snapshot.Snapshot) -> None:
     pipeline.clock.resume(stored.manifest["clock_ns"])
     for name in pipeline.monitors:
         part = stored.manifest["classes"].get(name)
-        if part is None or part["fingerprint"] != pipeline.config.fingerprint(name):
-            log.warning("class %s has changed since the snapshot: it learns afresh", name)
-            continue
-        prefix = f"{name}/"
-        arrays = {
-            key.removeprefix(prefix): array
-            for key, array in stored.arrays.items()
-            if key.startswith(prefix)
-        }
-        pipeline.intakes[name].order.restore(arrays.pop("order"))
+        if part is not None:
+            _restore_class(pipeline, name, part, stored.arrays)
+
+
+def _restore_class(
+    pipeline: Pipeline, name: str, part: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Bring back one class: what was learnt if it still fits, times and alerts in any case."""
+    prefix = f"{name}/"
+    own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
+    order, alerts = own.pop("order"), own.pop("alerts").tobytes()
+    if part["fingerprint"] != pipeline.config.fingerprint(name):
+        log.warning("class %s has changed since the snapshot: it learns afresh", name)
+    else:
         try:
-            pipeline.monitors[name].restore(arrays, arrays.pop("alerts").tobytes())
+            pipeline.monitors[name].stages.restore(own)
         except ValueError as error:
             log.warning("class %s: %s; it learns afresh", name, error)
             pipeline.unlearn(name)
+    if part["sensors"] == list(pipeline.intakes[name].sensors):
+        pipeline.intakes[name].order.restore(order)
+    book = pipeline.monitors[name].book
+    pipeline.owed_alerts += book.restore(alerts, pipeline.clock.now_ns())
 
 
 def _defined_since(pipeline: Pipeline, journal: Journal, name: str) -> int:
@@ -92,11 +106,14 @@ def _defined_since(pipeline: Pipeline, journal: Journal, name: str) -> int:
     return pipeline.last_turn
 
 
-def _walk(pipeline: Pipeline, inputs: Inputs, *, replay: bool) -> None:
-    for name, columns in inputs.readings.items():
-        _recall(pipeline, name, columns, replay=replay)
-    if replay:
-        pipeline.judge(inputs)
+def _fitting(pipeline: Pipeline, inputs: Inputs) -> dict[str, Columns]:
+    """The readings of classes that are still there and have as many sensors as then."""
+    return {
+        name: columns
+        for name, columns in inputs.readings.items()
+        if name in pipeline.intakes
+        and columns.values.shape[1] == len(pipeline.intakes[name].sensors)
+    }
 
 
 def _recall(pipeline: Pipeline, name: str, columns: Columns, *, replay: bool) -> None:
@@ -105,7 +122,6 @@ def _recall(pipeline: Pipeline, name: str, columns: Columns, *, replay: bool) ->
         order.replay(columns)
     else:
         order.recall(columns)
-    order.end_turn()
     pipeline.clock.resume(int(columns.times.max()))
 
 
@@ -117,7 +133,10 @@ def take_snapshot(pipeline: Pipeline, folder: Path) -> int:
         arrays |= {f"{name}/{key}": array for key, array in monitor.arrays().items()}
         arrays[f"{name}/order"] = pipeline.intakes[name].order.state()
         arrays[f"{name}/alerts"] = np.frombuffer(monitor.book.state(), dtype=np.uint8)
-        classes[name] = {"fingerprint": pipeline.config.fingerprint(name)}
+        classes[name] = {
+            "fingerprint": pipeline.config.fingerprint(name),
+            "sensors": pipeline.intakes[name].sensors,
+        }
     manifest = {
         "journal": pipeline.journal.id if pipeline.journal else "",
         "clock_ns": pipeline.clock.now_ns(),

@@ -37,6 +37,8 @@ class Roster:
     ) -> None:
         self.machine_class = machine_class
         self.machines: list[Machine] = []
+        self.names: list[str] = []
+        """``Machine.name`` by row, which every reading asks for."""
         self._allowed = None if allowed is None else frozenset(allowed)
         self._max_machines = max_machines
         self._rows: dict[Labels, int | Fault] = {}
@@ -74,6 +76,7 @@ class Roster:
     def _add(self, machine: Machine) -> int:
         row = len(self.machines)
         self.machines.append(machine)
+        self.names.append(machine.name)
         self._rows[machine.labels] = row
         return row
 

@@ -32,6 +32,7 @@ class _Inputs(msgspec.Struct, array_like=True):
     readings: dict[str, _Columns]
     tick: tuple[int, int] | None
     unstamped: list[tuple[int, bytes]]
+    messages: int = 1
 
 
 class _Scores(msgspec.Struct, array_like=True):
@@ -58,14 +59,15 @@ def encode_inputs(inputs: Inputs) -> bytes:
         for name, c in inputs.readings.items()
     }
     tick = (inputs.tick.now_ns, inputs.tick.hearing_since_ns) if inputs.tick else None
-    return msgspec.msgpack.encode(_Inputs(readings, tick, list(inputs.unstamped)))
+    return msgspec.msgpack.encode(_Inputs(readings, tick, list(inputs.unstamped), inputs.messages))
 
 
 def decode_inputs(blob: bytes) -> Inputs:
     """Bytes of `encode_inputs` → the same inputs."""
     stored = _inputs.decode(blob)
     readings = {name: _columns(c) for name, c in stored.readings.items()}
-    return Inputs(readings, Tick(*stored.tick) if stored.tick else None, stored.unstamped)
+    tick = Tick(*stored.tick) if stored.tick else None
+    return Inputs(readings, tick, stored.unstamped, stored.messages)
 
 
 def _columns(c: _Columns) -> Columns:

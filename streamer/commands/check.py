@@ -25,6 +25,8 @@ def main(args: argparse.Namespace) -> int:
     from streamer.config import describe
 
     config = load_config(args)
+    if config.web is not None:
+        _check_web()
     if args.effective:
         print(describe(config), end="")
         return 0
@@ -32,6 +34,12 @@ def main(args: argparse.Namespace) -> int:
     for line in _summary(config):
         print(line)
     return 0
+
+
+def _check_web() -> None:
+    from streamer.web.server import check_installed
+
+    check_installed()
 
 
 def _summary(config: Config) -> list[str]:

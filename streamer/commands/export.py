@@ -44,21 +44,40 @@ def main(args: argparse.Namespace) -> int:
     store = _store(config)
     try:
         rows = _export(store, *_query(config, args), args.out)
+    except _NoScoresError:
+        return _failed(f"no scores yet in {store}")
+    except ModuleNotFoundError as error:
+        return _failed(f"{args.out} needs {error.name}: pip install 'telltale[parquet]'")
     except (OSError, sqlite3.Error) as error:
         # pandas wraps what SQLite says in an OSError of its own.
         reason = error.__cause__ or error
-        print(f"telltale export: from {store} to {args.out}: {reason}", file=sys.stderr)
-        return 1
+        return _failed(f"from {store} to {args.out}: {reason}")
     print(f"{rows} rows in {args.out}")
     return 0
 
 
-def _export(store: Path, query: str, parameters: list[int | str], out: Path) -> int:
+class _NoScoresError(Exception):
+    """The sink has not written anything of this class yet."""
+
+
+def _failed(sentence: str) -> int:
+    print(f"telltale export: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _export(store: Path, view: str, query: str, parameters: list[int | str], out: Path) -> int:
     """Write what the query finds; the file takes its name when it is whole."""
+    if not store.exists():
+        raise _NoScoresError
     temporary = out.with_name(out.name + ".tmp")
-    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
-        rows = _write(_frames(db, query, parameters), temporary, out.suffix)
-    temporary.rename(out)
+    with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (view,)).fetchone() is None:
+            raise _NoScoresError
+        try:
+            rows = _write(_frames(db, query, parameters), temporary, out.suffix)
+            temporary.rename(out)
+        finally:
+            temporary.unlink(missing_ok=True)
     return rows
 
 
@@ -74,6 +93,8 @@ def _problem(config: Config, args: argparse.Namespace) -> str | None:
     """Why these arguments cannot be followed, or None."""
     if args.out.suffix not in ENDINGS:
         return f"--out {args.out}: the name must end in {' or '.join(ENDINGS)}"
+    if (problem := folder_problem(args.out)) is not None:
+        return problem
     if args.machine_class is not None and args.machine_class not in config.classes:
         return f"--class {args.machine_class}: there are {', '.join(config.classes)}"
     if "sqlite" not in config.sinks:
@@ -81,8 +102,15 @@ def _problem(config: Config, args: argparse.Namespace) -> str | None:
     for option in ("since", "until"):
         text = getattr(args, option)
         if text is not None and _time_ns(text) is None:
-            return f"--{option} {text}: a time like 2026-01-31T12:00Z is needed"
+            return f"--{option} {text}: a time like 2026-01-31T12:00Z, before 2262, is needed"
     return None
+
+
+def folder_problem(out: Path) -> str | None:
+    """Why a file of this name cannot be made, as far as its folder tells; or None."""
+    if not out.parent.is_dir():
+        return f"--out {out}: there is no folder {out.parent}"
+    return f"--out {out}: is a folder, a file is needed" if out.is_dir() else None
 
 
 def _time_ns(text: str) -> int | None:
@@ -91,12 +119,14 @@ def _time_ns(text: str) -> int | None:
     except ValueError:
         return None
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return int(aware.timestamp()) * 1_000_000_000 + aware.microsecond * 1000
+    time_ns = int(aware.timestamp()) * 1_000_000_000 + aware.microsecond * 1000
+    return time_ns if abs(time_ns) < 2**63 else None
 
 
-def _query(config: Config, args: argparse.Namespace) -> tuple[str, list[int | str]]:
-    machine_class = args.machine_class or next(iter(config.classes))
-    view = '"readings_{}"'.format(machine_class.replace('"', '""'))
+def _query(config: Config, args: argparse.Namespace) -> tuple[str, str, list[int | str]]:
+    """The view of the class, the query of it, and its parameters."""
+    view = f"readings_{args.machine_class or next(iter(config.classes))}"
+    quoted = '"{}"'.format(view.replace('"', '""'))
     wanted: dict[str, int | str | None] = {
         "time_ns >= ?": None if args.since is None else _time_ns(args.since),
         "time_ns < ?": None if args.until is None else _time_ns(args.until),
@@ -105,8 +135,8 @@ def _query(config: Config, args: argparse.Namespace) -> tuple[str, list[int | st
     given = {clause: value for clause, value in wanted.items() if value is not None}
     where = f" WHERE {' AND '.join(given)}" if given else ""
     # The view's name is quoted above, the clauses are literals of this function.
-    query = f"SELECT * FROM {view}{where} ORDER BY time_ns, machine"  # noqa: S608
-    return query, list(given.values())
+    query = f"SELECT * FROM {quoted}{where} ORDER BY time_ns, machine"  # noqa: S608
+    return view, query, list(given.values())
 
 
 def _frames(

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from streamer.commands.export import folder_problem
 from streamer.commands.options import add_config, load_config
 from streamer.sources.recording import BadLine, messages
 
@@ -41,10 +42,10 @@ def main(args: argparse.Namespace) -> int:
     """Print each alert and what became of the readings; event time is the only clock."""
     from streamer.pipeline import Pipeline
 
-    for path in args.files:
-        if not path.is_file():
-            print(f"{path}: there is no such file", file=sys.stderr)
-            return 2
+    problem = _problem(args)
+    if problem is not None:
+        print(problem, file=sys.stderr)
+        return 2
     config = load_config(args, clock="data", max_ahead_s=LONGEST_GAP_S)
     pipeline = Pipeline(config, journal=None)
     bad = _Complaints()
@@ -64,6 +65,18 @@ def main(args: argparse.Namespace) -> int:
     counters = pipeline.ledger.counters
     print(", ".join(f"{name} {counters[name]}" for name in counters))
     return 1 if bad.count else 0
+
+
+def _problem(args: argparse.Namespace) -> str | None:
+    """Why these files cannot be replayed, or None."""
+    for path in args.files:
+        if path.is_dir():
+            return f"{path}: is a directory, a file is needed"
+        if not path.exists():
+            return f"{path}: there is no such file"
+        if not path.is_file():
+            return f"{path}: is not a regular file"
+    return None if args.out is None else folder_problem(args.out)
 
 
 def _walk(pipeline: Pipeline, found: Iterator[Message], out: TextIO | None) -> None:

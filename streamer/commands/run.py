@@ -22,13 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
+    from streamer.web.server import check_installed
+
     set_up_logging(args.log_level)
     config = load_config(args)
+    if config.web is not None:
+        check_installed()
     try:
         config.state_dir.mkdir(parents=True, exist_ok=True)
         lock = (config.state_dir / "lock").open("w")
     except OSError as error:
-        return _failed(f"state_dir {config.state_dir} cannot be used: {error}")
+        return _failed(f"state_dir {config.state_dir} cannot be used: {_words(error)}")
     with lock:
         if not _is_alone(lock):
             return _failed(f"{config.state_dir} is in use by another telltale; each needs its own")
@@ -48,8 +52,26 @@ def _run(config: object) -> int:
     except (JournalVersionError, sqlite3.Error, OSError) as error:
         return _failed(f"{config.state_dir / 'journal.db'} cannot be used: {error}")
     daemon.stop_on_signals()
-    daemon.run()
+    try:
+        daemon.run()
+    except sqlite3.Error as error:
+        log.debug("where the journal failed", exc_info=True)
+        return _failed(
+            f"the journal in {config.state_dir} cannot be written ({error}): stopped; what it "
+            "does not hold was not acknowledged and will come again"
+        )
     return 0
+
+
+def _words(error: OSError) -> str:
+    """Why a folder cannot be used, in words.
+
+    >>> _words(FileExistsError(17, "File exists", "state"))
+    'state is not a folder'
+    """
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename} is not a folder"
+    return f"{error.filename}: {error.strerror}"
 
 
 def _failed(sentence: str) -> int:

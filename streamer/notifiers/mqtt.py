@@ -1,11 +1,16 @@
 """Publishes alerts at the daemon's own broker, for a control room or home automation to show.
 
-=====================================  =========================================================
-``<prefix>/alerts/<machine>/<rule>``   the alert as it stands, retained: who connects sees it at
-                                       once; after the end it says ``"state": "resolved"``
-``<prefix>/events``                    every change once, not retained
-``<prefix>/status``                    ``online`` while connected, else ``offline``, retained
-=====================================  =========================================================
+============================================  ==================================================
+``<prefix>/alerts/<class>/<machine>/<rule>``  the alert as it stands, retained: who connects
+                                              sees it at once; after the end it says
+                                              ``"state": "resolved"``
+``<prefix>/events``                           every change once, not retained
+``<prefix>/status``                           ``online`` while connected, else ``offline``,
+                                              retained
+============================================  ==================================================
+
+A machine has one level for each of its labels; alerts about Telltale itself have ``system`` in
+the place of the class.
 
 All at QoS 1, and told only when the broker has acknowledged both messages. The connection is a
 second one beside the source's, under ``<client_id>-alerts``.
@@ -195,15 +200,16 @@ class MqttNotifier:
 
 
 def state_topic(prefix: str, event: AlertEvent) -> str:
-    """Where an alert's state is retained; one level for each label of the machine.
+    """Where an alert's state is retained; one level for the class, one for each label.
 
     >>> event = AlertEvent("turbine", "north/T#3", {"site": "north", "machine": "T#3"}, "hot",
     ...                    "machine", "firing", 0, 0, "")
     >>> state_topic("telltale", event)
-    'telltale/alerts/north/T%233/hot'
+    'telltale/alerts/turbine/north/T%233/hot'
     """
     machine = event.labels.values() or [event.machine]
-    return "/".join([prefix, "alerts", *map(_level, machine), _level(event.rule)])
+    names = [event.machine_class or "system", *machine, event.rule]
+    return "/".join([prefix, "alerts", *map(_level, names)])
 
 
 def _level(name: str) -> str:

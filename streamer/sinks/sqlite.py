@@ -10,16 +10,22 @@ epoch, as Grafana's SQLite plugin takes it, and ``time_ns``, by which a range is
 A row's key is machine and event time, so writing it again changes nothing, and messages that each
 bring one sensor of a machine fill one row together.
 
-The oldest rows go when they are older than ``keep_days``, as event time counts from the newest
-reading, or when the file nears ``max_bytes``. The file does not shrink: freed pages are used again.
+The oldest rows go when the file nears ``max_bytes``, or when they are older than ``keep_days``.
+That is counted by event time, from the median of the last 1000 readings written: wrong times, a
+year ahead or of 1970, cannot make the others' rows go as long as fewer than half of those have one.
+So rows stay longer by half the time that a thousand take to come, and none goes for its age before
+100 are written after a start. The file does not shrink: freed pages are used again.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from statistics import median_low
 from typing import Annotated
 
 from pydantic import Field
@@ -34,7 +40,13 @@ DAY_NS = 86_400 * 10**9
 FILL = 0.9
 """Share of ``max_bytes`` above which the oldest rows go."""
 STEP = 64
-"""One step of forgetting takes about this part of the time that is kept."""
+"""One step of forgetting takes about this part of the rows, or of the time, that may be kept."""
+ROW_BYTES = 100
+"""About what a row takes, to say how many a step is; to be wrong here makes steps of other size."""
+RECENT = 1000
+"""Readings whose median time is taken for now."""
+ENOUGH = 100
+"""Readings without which nothing is taken for now."""
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "full",
@@ -51,7 +63,8 @@ class Config(Section):
     path: StatePath = Field(default=Path("scores.db"), validate_default=True)
     """The file; a relative path is looked for in ``state_dir``."""
     keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
-    """How long readings, scores and alerts are kept, by event time."""
+    """How long readings, scores and alerts are kept, by event time: the median of the last 1000
+    readings is taken for now, so that wrong times among them, if fewer than half, take no others."""
     max_bytes: Annotated[Bytes, Field(ge=1 << 20)] = 1 << 30
     """How large the file may grow; its write-ahead log comes on top, some 4 MiB."""
     flush_s: Seconds = 10.0
@@ -74,8 +87,9 @@ class SqliteSink:
         self._db = connect(config.path)
         self._db.executescript(SCHEMA)
         self._tables = Tables(self._db)
-        self._span = self._stored_span()
-        """Oldest and newest event time of all points; None while there are none."""
+        self._step_rows = config.max_bytes // (STEP * ROW_BYTES)
+        self._recent = deque[int](maxlen=RECENT)
+        """Event times of the readings last written, in their order of arrival."""
 
     def write(self, batches: Sequence[Batch]) -> Sequence[Refused]:
         """Write the turns, all or none of them; nothing is ever refused here."""
@@ -84,7 +98,7 @@ class SqliteSink:
             with self._transaction():
                 for batch in batches:
                     self._write(batch)
-            self._span = _extended(self._span, batches)
+            self._recent.extend(_times(batches))
         return []
 
     def _write(self, batch: Batch) -> None:
@@ -107,52 +121,64 @@ class SqliteSink:
     def _make_room(self) -> None:
         """Forget in small transactions until nothing is too old and the file is not too full."""
         while (time_ns := self._too_much()) is not None:
-            self._drop_before(time_ns)
+            self._drop_until(time_ns)
 
     def _too_much(self) -> int | None:
-        """Before what event time things must go now; None if everything may stay."""
-        if self._span is None:
+        """Until what event time things must go now; None if everything may stay."""
+        oldest = self._oldest()
+        if oldest is None:
             return None
-        oldest, newest = self._span
-        step = oldest + (newest - oldest) // STEP + 1
-        too_old = newest - self._keep_ns
-        # Not for every second: only when another 64th of `keep_days` has come on top of it.
-        if oldest < too_old - self._keep_ns // STEP:
-            return min(step, too_old)
+        if len(self._recent) >= ENOUGH:
+            too_old = median_low(self._recent) - self._keep_ns
+            # Not for every second: only when another 64th of `keep_days` has come on top of it.
+            if oldest < too_old - self._keep_ns // STEP:
+                return min(self._end_of_step(), too_old)
         too_full = self._used_bytes() > FILL * self._max_bytes
-        return step if too_full and oldest < newest else None
+        return self._end_of_step() if too_full else None
 
-    def _drop_before(self, time_ns: int) -> None:
-        assert self._span is not None
+    def _oldest(self) -> int | None:
+        found = (
+            self._db.execute(f"SELECT min(time_ns) FROM {table}").fetchone()[0]  # noqa: S608
+            for table in self._aging()
+        )
+        return min((time_ns for time_ns in found if time_ns is not None), default=None)
+
+    def _end_of_step(self) -> int:
+        """Time of the last row of a step, counted in rows: any one time may be out of all reason.
+
+        Of each table at most a step's rows are older, so a table that has fewer than that does not
+        hold up the others for longer than it takes to empty it.
+        """
+        ends = (
+            self._db.execute(
+                f"SELECT max(time_ns) FROM (SELECT time_ns FROM {table} ORDER BY time_ns LIMIT ?)",  # noqa: S608
+                (self._step_rows,),
+            ).fetchone()[0]
+            for table in self._aging()
+        )
+        return int(min(end for end in ends if end is not None))
+
+    def _drop_until(self, time_ns: int) -> None:
         with self._transaction():
-            for table in [*self._tables.points(), "alert_events"]:
-                self._db.execute(f"DELETE FROM {table} WHERE time_ns<?", (time_ns,))  # noqa: S608
-        self._span = (time_ns, self._span[1])
+            for table in self._aging():
+                self._db.execute(f"DELETE FROM {table} WHERE time_ns<=?", (time_ns,))  # noqa: S608
+
+    def _aging(self) -> list[str]:
+        return [*self._tables.points(), "alert_events"]
 
     def _used_bytes(self) -> int:
         pragmas = ("page_count", "freelist_count", "page_size")
         pages, free, size = (self._db.execute(f"PRAGMA {p}").fetchone()[0] for p in pragmas)
         return int((pages - free) * size)
 
-    def _stored_span(self) -> tuple[int, int] | None:
-        ends = [
-            self._db.execute(f"SELECT {end}(time_ns) FROM {table}").fetchone()[0]  # noqa: S608
-            for table in self._tables.points()
-            for end in ("min", "max")
-        ]
-        times = [end for end in ends if end is not None]
-        return (min(times), max(times)) if times else None
-
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
 
-def _extended(span: tuple[int, int] | None, batches: Sequence[Batch]) -> tuple[int, int] | None:
-    columns = [points.readings.times for batch in batches for points in batch.points]
-    ends = [int(end) for times in columns if len(times) for end in (times.min(), times.max())]
-    ends += span or ()
-    return (min(ends), max(ends)) if ends else None
+def _times(batches: Iterable[Batch]) -> Iterator[int]:
+    points = chain.from_iterable(batch.points for batch in batches)
+    return chain.from_iterable(one.readings.times.tolist() for one in points)
 
 
 @contextmanager

@@ -89,8 +89,22 @@ def _properties(settings: MqttSettings) -> Properties:
 
 
 def password(file: str | Path | None) -> str | None:
-    """The password that a file holds; None where there is no file."""
-    return None if file is None else Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    """The password that a file holds; None where there is no file.
+
+    Raises
+    ------
+    OSError
+        With one sentence that names the key, if the file does not hold one line of text.
+    """
+    from streamer.config import ConfigError, read_secret
+
+    if file is None:
+        return None
+    try:
+        return read_secret(Path(file))
+    except ConfigError as error:
+        # Like a broker that is not there: told once, and tried again until somebody mends it.
+        raise OSError(f"mqtt.password_file: {error}") from None
 
 
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:

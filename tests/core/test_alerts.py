@@ -181,7 +181,7 @@ def test_a_restart_does_not_show(stream, cut):
     whole, first, second = (AlertBook(MACHINES, [AT_ONCE, FAULT], 0) for _ in range(3))
     expected = judge(whole, readings)
     before = judge(first, readings[:cut])
-    second.restore(first.state())
+    second.restore(first.state(), 0)
     assert before + judge(second, readings[cut:]) == expected
 
 
@@ -189,7 +189,7 @@ def test_alerts_of_rules_that_are_gone_are_dropped():
     book = AlertBook(MACHINES, [AT_ONCE, FAULT], 0)
     judge(book, [(0, 0, [2.0, 2.0])])
     other = AlertBook(MACHINES, [FAULT], 0)
-    other.restore(book.state())
+    other.restore(book.state(), 0)
     assert list(other.active) == [(0, "machine_fault")]
 
 
@@ -241,7 +241,7 @@ def test_silence_can_be_switched_off_and_there_may_be_nobody():
 def test_silence_survives_a_restart():
     ears, again = Ears(), Ears()
     ears.tick(1001, [900])
-    again.book.restore(ears.book.state())
+    again.book.restore(ears.book.state(), 0)
     assert again.tick(1002, [900]) == []
     assert again.tick(1003, [1002]) == [("north/P0", "resolved", "silent for 2 min")]
 

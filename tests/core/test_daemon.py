@@ -16,7 +16,7 @@ import pytest
 from streamer import daemon as module
 from streamer import notifiers, sinks, snapshot
 from streamer.config import Section
-from streamer.daemon import Daemon
+from streamer.daemon import STALL_S, Daemon
 from streamer.health import META_KEY, SystemAlerts
 from streamer.housekeeping import Housekeeping
 from streamer.journal import Journal
@@ -195,14 +195,27 @@ def test_refused_messages_are_acknowledged_too(config):
     assert len(select(config, "SELECT * FROM dead_letters")) == 2
 
 
-def test_a_turn_ends_before_the_broker_waits_for_us(config):
+def test_a_turn_ends_when_the_broker_has_lent_all_it_lends(config):
     source = Script()
     source.window = 20
+    asked, turns = [], []
+    take = source.take
+    source.take = lambda limit, timeout_s: (asked.append(timeout_s), take(limit, timeout_s))[1]
+    source.on_acknowledge = lambda messages: turns.append(len(messages))
+    long = config.model_copy(update={"commit_s": 30.0})
+    play(long, STREAM[:10], STREAM[10:14], source=source)
+    assert turns[0] == 10  # as many as may be lent, and then nothing: not 30 s of waiting
+    assert asked[1] <= STALL_S
+
+
+def test_a_turn_ends_at_so_many_bytes_of_payload(config, monkeypatch):
+    monkeypatch.setattr("streamer.daemon.TURN_BYTES", 1)
+    monkeypatch.setattr("streamer.daemon.TAKEN_AT_ONCE", 3)
+    source = Script()
     turns = []
     source.on_acknowledge = lambda messages: turns.append(len(messages))
-    play(config, STREAM[:25], source=source)
-    assert turns[:2] == [10, 10]
-    assert sum(turns) == 25
+    play(config, STREAM[:7], source=source)
+    assert [n for n in turns if n] == [3, 3, 1]
 
 
 def test_nothing_is_acknowledged_while_the_journal_cannot_be_written(config, monkeypatch, caplog):
@@ -442,7 +455,7 @@ def test_a_misconfigured_sink_is_told_through_the_others(config, memory, monkeyp
 
 def test_at_a_full_journal_that_blocks_no_message_is_taken(config, monkeypatch):
     blocked = [True]
-    monkeypatch.setattr(Housekeeping, "after_turn", lambda keeper, cursors: None)
+    monkeypatch.setattr(Housekeeping, "after_turn", lambda keeper, *_: None)
     source = Script()
     daemon = source.daemon = Daemon(config, source)
     daemon.housekeeping.blocked = True

@@ -165,7 +165,7 @@ def test_newest_times_are_known_by_row():
 @given(streams(3))
 @settings(deadline=None)
 def test_an_intake_stores_what_is_new_and_marks_what_is_late(stream):
-    intake = Intake("pump", ("a", "b", "c"), Roster("pump", None, 9), ALL)
+    intake = Intake("pump", ("a", "b", "c"), Roster("pump", None, 9), EventOrder(3, ALL))
     oracle = Oracle()
     expected = []
     for row, time_ns, mask in stream:
@@ -178,7 +178,7 @@ def test_an_intake_stores_what_is_new_and_marks_what_is_late(stream):
             for late, part in enumerate(parts[:2])
             if part
         ]
-    columns = intake.take()
+    columns = intake.take(1)
     found = (
         []
         if columns is None
@@ -190,7 +190,7 @@ def test_an_intake_stores_what_is_new_and_marks_what_is_late(stream):
         ]
     )
     assert found == expected
-    assert intake.take() is None
+    assert intake.take(1) is None
 
 
 # Messages without a time.

@@ -37,7 +37,7 @@ def test_asked_to_stop_it_writes_down_what_it_learnt_and_goes_on_from_there(
     source.send(after)
     daemon.received(1000)
     assert daemon.stop() == 0
-    assert daemon.count("stored") == 1000
+    assert daemon.count("stored") == daemon.count("received") == 1000, "nothing came twice"
     assert daemon.count("source_session_resumed") == 1
     expected = Verdict(daemon.config(), before + while_away + after)
     assert daemon.scored() == expected.scored

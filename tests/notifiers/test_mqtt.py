@@ -111,7 +111,7 @@ def test_state_is_retained_and_events_are_not(
     firing, resolved = event(0), event(60, state="resolved")
     for told in (firing, resolved):
         assert notifier.notify(told) is None
-        for topic in ("telltale/alerts/north/T03/machine_fault", "telltale/events"):
+        for topic in ("telltale/alerts/turbine/north/T03/machine_fault", "telltale/events"):
             where, payload, retained = early.next()
             assert (where, payload["id"], payload["state"]) == (topic, told.id, told.state)
             assert not retained
@@ -119,7 +119,7 @@ def test_state_is_retained_and_events_are_not(
     heard = {topic: (payload, retained) for topic, payload, retained in (late.next(), late.next())}
     assert late.heard.empty()
     assert heard["telltale/status"] == ("online", True)
-    state, retained = heard["telltale/alerts/north/T03/machine_fault"]
+    state, retained = heard["telltale/alerts/turbine/north/T03/machine_fault"]
     assert (state["state"], retained) == ("resolved", True)
     assert state["evidence"]["score"] == 9.0
 
@@ -142,12 +142,29 @@ def test_it_says_when_it_goes_and_the_broker_says_when_it_dies(
 
 def test_names_cannot_leave_their_level() -> None:
     labels = {"site": "a/b", "machine": "+#%", "more": "Größe 7", "control": "\n"}
-    assert state_topic("p", event(labels=labels, rule="r/#")) == (
-        "p/alerts/a%2Fb/%2B%23%25/Größe 7/%0A/r%2F%23"
+    assert state_topic("p", event(machine_class="c/+", labels=labels, rule="r/#")) == (
+        "p/alerts/c%2F%2B/a%2Fb/%2B%23%25/Größe 7/%0A/r%2F%23"
     )
-    assert state_topic("p", event(labels={}, machine="telltale")) == (
-        "p/alerts/telltale/machine_fault"
-    )
+
+
+def test_alerts_about_telltale_itself_stand_beside_those_of_the_classes() -> None:
+    told = event(machine_class="", labels={}, machine="telltale", rule="journal_filling")
+    assert state_topic("p", told) == "p/alerts/system/telltale/journal_filling"
+
+
+def test_classes_whose_machines_share_their_labels_share_no_state(
+    mosquitto: Mosquitto, notifiers: Any, listen: Any
+) -> None:
+    notifier = notifiers(mosquitto)
+    for name, state in (("turbine", "firing"), ("gearbox", "resolved")):
+        notifier.notify(event(machine_class=name, state=state))
+    late = listen(mosquitto)
+    heard = {topic: payload for topic, payload, _ in (late.next() for _ in range(3))}
+    states = {
+        name: heard[f"telltale/alerts/{name}/north/T03/machine_fault"]["state"]
+        for name in ("turbine", "gearbox")
+    }
+    assert states == {"turbine": "firing", "gearbox": "resolved"}
 
 
 def test_names_that_would_be_wildcards_are_published(
@@ -156,7 +173,7 @@ def test_names_that_would_be_wildcards_are_published(
     listener = listen(mosquitto)
     notifiers(mosquitto).notify(event(labels={"site": "+", "machine": "#"}))
     topics = [listener.next()[0] for _ in range(3)]
-    assert topics[1] == "telltale/alerts/%2B/%23/machine_fault"
+    assert topics[1] == "telltale/alerts/turbine/%2B/%23/machine_fault"
 
 
 @pytest.mark.parametrize("prefix", ["", "a+", "#", "$SYS", "/a", "a/", "a//b", "a\nb"])

@@ -81,6 +81,7 @@ def test_standard_output() -> None:
     ("arguments", "sentence"),
     [
         (["--machines", "0"], "machines is 0, at least 1 is needed"),
+        (["--machines", "1000000000"], "machines is 1000000000, at most 100000 are allowed"),
         (["--hours", "0"], "hours is 0, it must be more than 0"),
         (["--hours", "nan"], "hours is nan, it must be more than 0"),
         (["--hours", "inf"], "hours is inf, but only a run to a broker can be endless"),
@@ -91,6 +92,8 @@ def test_standard_output() -> None:
         (["--seed", "-1"], "seed is -1, it must not be negative"),
         (["--site", "#"], "site is '#'"),
         (["--start", "soon"], "start 'soon' is not a time"),
+        (["--start", "2262-04-12"], "start '2262-04-12' is after 2262-04-11"),
+        (["--start", "2262-04-11"], "hours is 24, the run would end after 2262-04-11"),
         (["--batch", "3"], "batch is 3, but only the dialect array"),
         (["--dialect", "array", "--batch", "0"], "batch is 0, at least 1 is needed"),
         (["--fault", "fire@T01:1h"], "there are bearing_wear, overheating, sensor_stuck"),

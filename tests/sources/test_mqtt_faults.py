@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from streamer.sources.connection import Connection
-from tests.servers._process import free_port
 from tests.servers.mosquitto import PASSWORD, password_lines
 from tests.servers.wire import CONNACK, CONNECT, DISCONNECT, Peer, packet, publish
 from tests.sources._listening import Tls, take_all, wait_for
@@ -88,9 +87,29 @@ def test_a_wrong_password_is_told_once_and_a_new_one_is_read(
     assert PASSWORD not in caplog.text
 
 
-def test_a_missing_password_file_is_told(listen, tmp_path):
-    ear = listen(free_port(), username="telltale", password_file=tmp_path / "none")
-    assert f"No such file or directory: {tmp_path / 'none'}" in ear.wait("unreachable").sentence
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"secret\xff\n", "is not UTF-8 text, byte 6 cannot be read"),
+        (b"secret\n" * 10_000, "is larger than the 16384 bytes allowed"),
+        (b"secret\nother\n", "holds 2 lines, one line with the secret is needed"),
+    ],
+)
+def test_a_bad_password_file_is_told_once_and_a_good_one_is_read(
+    start_mosquitto, listen, tmp_path, caplog, bad
+):
+    broker = start_mosquitto(*password_lines(tmp_path, "telltale"))
+    file, (content, why) = tmp_path / "secret", bad
+    if content is not None:
+        file.write_bytes(content)
+    ear = listen(broker.port, username="telltale", password_file=file)
+    told = ear.wait("unreachable").sentence
+    assert told.endswith(f": mqtt.password_file: {file}: {why}")
+    file.write_text(PASSWORD + "\n")
+    ear.wait("subscribed")
+    assert ear.kinds() == ["unreachable", "connected", "subscribed"]
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize(

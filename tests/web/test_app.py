@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import socket
 import time
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -59,6 +60,17 @@ def eventually(condition):
 
 def test_before_the_first_look_nothing_is_well(ask):
     assert [ask(None, path)[0] for path in ("/", "/healthz", "/readyz")] == [503] * 3
+
+
+def test_a_port_in_use_is_one_warning_and_no_failure(caplog):
+    caplog.set_level("INFO")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        unlucky = WebServer("127.0.0.1", port)
+        unlucky.start()
+        unlucky.stop()
+    sentence = f"the status page on http://127.0.0.1:{port}/ cannot be served: "
+    assert caplog.messages == [sentence + "Address already in use"]
 
 
 def test_a_working_daemon_is_healthy_and_ready(ask):
