@@ -30,6 +30,7 @@ persistence false
 log_type error
 max_queued_messages 0
 max_inflight_messages 0
+set_tcp_nodelay true
 """
 
 

@@ -205,10 +205,11 @@ def circumstances(load: float) -> list[str]:
     cpu = re.search(r"model name\s*:\s*(.+)", _read("/proc/cpuinfo"))
     gib = int(memory[1]) / 2**20 if memory else float("nan")
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    machine = f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} CPUs, {gib:.0f} GiB"
+    system = f"{platform.system()} {platform.release()}; load average before: {load:.1f}"
     return [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}",
-        f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} CPUs, {gib:.0f} GiB, "
-        f"{platform.system()} {platform.release()}; load average before: {load:.1f}",
+        f"{machine}, {system}",
         f"Python {platform.python_version()}, kernels {kernels.description()}",
         f"{libraries}, SQLite {sqlite3.sqlite_version}, mosquitto {_mosquitto()}",
     ]

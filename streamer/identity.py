@@ -128,7 +128,8 @@ class EventOrder:
             gone, readings = self._turns.popleft()
             self._messages -= gone
             self._covered -= readings
-        while len(self._arrivals) > max(self._remember, self._covered):
+        keep = max(self._remember, self._covered)
+        while len(self._arrivals) > keep:
             del self._recent[self._arrivals.popleft()]
 
     @property

@@ -10,8 +10,9 @@ from streamer.config.models import Config, Mqtt, Topic
 from streamer.config.yaml_marks import Path
 from streamer.topics import SENSOR, Router, Rule, Template, subscriptions
 
-RESERVED_COLUMNS = {"late", "machine", "severity", "state", "time"}
-"""Columns that stand beside the sensors in every sink; ``quality_…`` is reserved as well."""
+RESERVED_COLUMNS = {"false", "late", "machine", "severity", "state", "time", "true"}
+"""Columns that stand beside the sensors in every sink, and words that SQLite takes for values even
+in quotes; ``quality_…`` is reserved as well."""
 RESERVED_LABELS = RESERVED_COLUMNS - {"machine"} | {
     "active",
     "detector",

@@ -64,7 +64,7 @@ class Config(Section):
     """The file; a relative path is looked for in ``state_dir``."""
     keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
     """How long readings, scores and alerts are kept, by event time: the median of the last 1000
-    readings is taken for now, so that wrong times among them, if fewer than half, take no others."""
+    readings is taken for now, so wrong times among them, if fewer than half, take no others."""
     max_bytes: Annotated[Bytes, Field(ge=1 << 20)] = 1 << 30
     """How large the file may grow; its write-ahead log comes on top, some 4 MiB."""
     flush_s: Seconds = 10.0

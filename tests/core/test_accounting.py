@@ -224,6 +224,12 @@ def test_a_refused_field_does_not_take_the_others_with_it():
     ]
 
 
+def test_a_refused_field_is_counted_where_all_names_are_known():
+    pipeline = Pipeline(configured(), None)
+    walk(pipeline, [[telling("P1", 0, flow=1.0, heat="warm")]])
+    assert pipeline.ledger.counters["fields_rejected_wrong_type"] == 1
+
+
 def test_a_machine_too_many_is_refused_and_the_others_work_on():
     pipeline = Pipeline(configured(), None)
     walk(pipeline, [[telling(f"P{i}", 0, flow=1.0) for i in range(10)]])

@@ -7,6 +7,7 @@ and T04's thermometer stands still; all is repaired before the end. T02 stays we
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -159,3 +160,17 @@ def test_a_turbine_that_falls_silent_is_missed_and_welcomed_back():
     ]
     assert 4.0 <= hours[0][3] <= 4.2
     assert hours[1][3] == 6.0
+
+
+def test_the_example_configuration_leaves_a_healthy_farm_in_peace():
+    """A reading a minute, as `config/turbines.yaml` is written for; the weather is an ordinary one."""
+    farm = Farm(machines=4, seed=2, period_s=60)
+    config = load(config_path("turbines.yaml"), overrides={"clock": "data", "sinks": {}})
+    pipeline = Pipeline(config, None)
+    sent = iter(telemetry(farm, hours=120))
+    told = []
+    while batch := list(islice(sent, 4096)):
+        arrived = [Message(m.topic, m.encoded().encode(), m.time_ns) for m in batch]
+        told += pipeline.turn(arrived, hearing_since_ns=0)
+    assert pipeline.ledger.counters["stored"] == 4 * 120 * 60
+    assert [event.reason for event in told if event.state == "firing"] == []

@@ -93,6 +93,12 @@ def test_names_are_kept_as_far_as_line_protocol_can_write_them() -> None:
     assert key("time") == "time_"
 
 
+def test_a_percent_sign_is_a_sign_like_any_other() -> None:
+    made = points([0], [5], [[1.0, 2.0]], schema=Schema("100%", ("%s", "%d%"), ()))
+    (line,) = lines(made, [Machine("100%", (("site", "%(x)s"),))])
+    assert line == "100%,site=%(x)s %s=1.0,%d%=2.0 5"
+
+
 def test_a_label_without_a_value_is_left_out() -> None:
     machine = Machine("turbine", (("site", ""), ("machine", "T01")))
     (line,) = lines(points([0], [5], [[1.0, NAN]]), [machine])

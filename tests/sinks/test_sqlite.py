@@ -131,7 +131,10 @@ def test_classes_have_views_of_their_own(sink: SqliteSink, path: Path) -> None:
     assert len(ask(path, "SELECT * FROM readings_turbine")) == 1
 
 
-names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+# SQLite takes a quoted "TRUE" for a value where a view names its columns; config reserves both.
+names = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
+).filter(lambda name: name.casefold() not in {"true", "false"})
 
 
 @settings(deadline=None)
