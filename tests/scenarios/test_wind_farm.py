@@ -163,7 +163,7 @@ def test_a_turbine_that_falls_silent_is_missed_and_welcomed_back():
 
 
 def test_the_example_configuration_leaves_a_healthy_farm_in_peace():
-    """A reading a minute, as `config/turbines.yaml` is written for; the weather is an ordinary one."""
+    """A reading a minute, as `config/turbines.yaml` is written for; ordinary weather."""
     farm = Farm(machines=4, seed=2, period_s=60)
     config = load(config_path("turbines.yaml"), overrides={"clock": "data", "sinks": {}})
     pipeline = Pipeline(config, None)
