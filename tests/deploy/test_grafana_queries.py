@@ -148,7 +148,7 @@ def test_every_sensor_has_a_panel_of_its_own(plant: Plant) -> None:
 
 
 def test_the_scores_of_every_sensor_are_named_after_it(plant: Plant) -> None:
-    spec = plant.config.classes["turbine"]
+    spec = load(EXAMPLE).classes["turbine"]
     shown: set[str] = set()
     for panel in grafana.dashboard()["panels"]:
         for step in panel.get("transformations", []):
