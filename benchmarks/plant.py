@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from tests.servers import wire
 
-BLOCK = 1000
+BLOCK = 500
 """Frames built and sent at once."""
+BLOCK_BYTES = 65_536
+"""Somewhat more than they take."""
 UNDER_WAY = 20_000
 """Readings that wait in front of the program: enough that it never waits for us."""
 PUBACK_BYTES = 4
@@ -89,10 +91,13 @@ class Publisher:
     def __init__(self, port: int) -> None:
         self._sock = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * BLOCK_BYTES)
         name = b"benchmark"
         body = b"\0\4MQTT\4\2" + struct.pack(">HH", 0, len(name)) + name
         self._sock.sendall(wire.packet(wire.CONNECT, body))
         assert wire.read_packet(self._sock) == (wire.CONNACK, b"\0\0")
+        # With a time-out, Python would wait for bytes even where it is told not to.
+        self._sock.settimeout(None)
         self._unacknowledged_bytes = 0
 
     def send(self, frames: bytes, n: int) -> None:

@@ -4,7 +4,7 @@ All machines of a class live in one *fleet*: a struct of arrays whose leading ax
 row. A turn's readings are columns::
 
     rows   i4[n]     which machine each reading belongs to
-    times  i8[n]     event time, ns since the epoch, not decreasing for one machine
+    times  i8[n]     event time, ns since the epoch, increasing for one machine and sensor
     values f8[n, S]  one column per sensor, NaN = not reported or not believed
     learn  u1[n]     may this reading be learnt?
 
