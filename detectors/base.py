@@ -102,7 +102,10 @@ class Fleet(abc.ABC):
             return
         capacity = max(machines, 2 * self.capacity, 1)
         for name, spec in self.schema().items():
-            grown = np.full((capacity, *spec.shape), spec.fill, dtype=spec.dtype)
+            # Zeros take no memory before they are written: rows in reserve cost next to nothing.
+            grown = np.zeros((capacity, *spec.shape), dtype=spec.dtype)
+            if spec.fill != 0:
+                grown[:] = spec.fill
             if name in self.state:
                 grown[: self.capacity] = self.state[name]
             self.state[name] = grown
