@@ -92,7 +92,9 @@ def _rolling() -> Walk:
     from river.stats import Mean, Var
     from river.utils import Rolling
 
-    windows = {name: (Rolling(Mean(), 250), Rolling(Var(), 250)) for name in SENSORS}
+    windows = {
+        name: (Rolling(Mean, window_size=250), Rolling(Var, window_size=250)) for name in SENSORS
+    }
 
     def walk(_: int, x: dict[str, float]) -> list[float]:
         scores = []

@@ -124,8 +124,11 @@ class Run:
     def result(self) -> Result:
         """Stop it, check its account, start it again, and add up."""
         rss_bytes = self.program.usage().rss_bytes
-        self.program.stop()
-        snapshot_bytes = self._check_account() if isinstance(self.program, Telltale) else 0
+        status = self.program.stop()
+        snapshot_bytes = 0
+        if isinstance(self.program, Telltale):
+            assert status == 0, f"{self.program.name} ended with {status}: {self.program.said()}"
+            snapshot_bytes = self._check_account()
         return Result(
             machines=self._scale.machines,
             program=self.program.name,
