@@ -29,6 +29,9 @@ SCHEMA_VERSION = 1
 PAYLOAD_KEPT_BYTES = 4096
 """How much of a refused payload is kept: enough to recognise the sender, not to fill the disk."""
 DEAD_LETTERS_KEPT = 10_000
+PAGE_BYTES = 1024
+"""SQLite writes whole pages, and a commit touches four at least, whatever the turn. At its own 4096
+a single reading costs 21 kB of flash, at this 9 kB; for a full turn it makes no difference."""
 
 _META = "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID"
 _TABLES = """
@@ -87,7 +90,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = connect(path)
+        self._db = connect(path, page_bytes=PAGE_BYTES)
         self._schemas: dict[bytes, int] = {}
         self._check_version()
         self._db.executescript(_TABLES)
@@ -358,9 +361,13 @@ class Outbox:
         self._db.close()
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open one of our SQLite files: WAL, every commit fsynced, explicit transactions."""
+def connect(path: Path, page_bytes: int = 4096) -> sqlite3.Connection:
+    """Open one of our SQLite files: WAL, every commit fsynced, explicit transactions.
+
+    ``page_bytes`` is for a file that is not there yet; others keep the pages they have.
+    """
     db = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
+    db.execute(f"PRAGMA page_size={page_bytes}")
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     # Debian's SQLite overwrites what is deleted; nothing here is secret and flash wears out.

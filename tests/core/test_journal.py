@@ -482,3 +482,14 @@ def test_whoever_was_told_that_a_turn_is_committed_finds_it_after_kill_9(tmp_pat
         assert all(inputs.readings["pump"].values[0, 0] == id_ for id_, inputs in found.items())
         assert journal.counters() == {"received": 50 * max(found)}
         journal.close()
+
+
+def test_a_turn_with_one_reading_wears_the_flash_but_little(journal: Journal) -> None:
+    """A gateway of one machine commits once a second: 86,400 times a day."""
+    log = journal.path.with_name("journal.db-wal")
+    last = {"counters": {"received": 1, "stored": 1}, "cursors": {"influxdb": 1}}
+    journal.commit(turn(**last))
+    before = log.stat().st_size
+    for _ in range(10):
+        journal.commit(turn(**last))
+    assert (log.stat().st_size - before) / 10 < 6_000
