@@ -18,8 +18,9 @@ from simulators.farm import START, Farm
 from simulators.faults import FAULTS
 from simulators.faults.grammar import EXAMPLE, GRAMMAR, parse_fault
 from simulators.jsonl import whole_file, write_messages, write_truth
+from simulators.messages import Message
 from simulators.mqtt import BrokerError, Publisher, publish
-from simulators.payloads import DIALECTS, Message, telemetry, with_truth
+from simulators.payloads import DIALECTS, telemetry, with_truth
 from simulators.progress import Progress
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulators.clock import LAST_NS, NS_PER_S, parse_time
-from simulators.faults import Fault, MachineFault, SensorFault
-from simulators.faults.base import Memory
+from simulators.faults.base import Episode, Fault
 from simulators.instruments import Instruments
 from simulators.machines import MachineClass, machine_name
 from simulators.processes import Floats
@@ -56,6 +57,8 @@ class Farm:
         site: name of the farm, for topics.
         machine_class: one of `MACHINE_CLASSES`.
         climate: the weather in the long run.
+        sensors: those that are reported, in this order; ``None`` for the class's usual ones,
+            ``"all"`` for all it has. Which are reported does not change what they say.
 
     Raises:
         ValueError: in one sentence, which argument cannot be and why.
@@ -83,6 +86,7 @@ class Farm:
         site: str = "demo",
         machine_class: str = "turbine",
         climate: Climate = Climate(),  # noqa: B008 - frozen
+        sensors: Sequence[str] | None = None,
     ) -> None:
         if machines < 1:
             raise ValueError(f"machines is {machines}, at least 1 is needed")
@@ -96,16 +100,16 @@ class Farm:
             )
         self.machine_class = MACHINE_CLASSES[machine_class]
         self.machines = tuple(machine_name(self.machine_class, i) for i in range(machines))
-        self.sensors = tuple(sensor.name for sensor in self.machine_class.instruments)
+        self.sensors = _sensors(self.machine_class, sensors)
         self.seed = Streams(seed).seed
+        self.noise = True
         self.period_s = period_s
         if not _SITE.fullmatch(site):
             raise ValueError(f"site is {site!r}, it may hold letters, digits, '_', '.' and '-'")
         self.start_ns = parse_time(start) if isinstance(start, str) else start
         self.site = site
         self.climate = climate
-        self.faults = tuple(sorted(faults, key=lambda fault: fault.onset_s))
-        self._check_faults()
+        self.faults = self._placed(faults)
 
     def steps(self, hours: float) -> float:
         """Readings that each machine gives in a run; the first is at the start."""
@@ -129,51 +133,116 @@ class Farm:
         return _World(self).blocks(steps, longest)
 
     def truth(self, hours: float = math.inf) -> list[Truth]:
-        """The faults that begin within a run of some hours, in order of onset."""
+        """The faults that begin within a run of some hours, in order of onset.
+
+        It does not say when they become detectable: `simulators.detectability.truth` does, which
+        has to run the farm for it.
+        """
         begun = [fault for fault in self.faults if fault.onset_s < hours * 3600]
-        return [truth_of(fault, self.machine_class, self.site, self.start_ns) for fault in begun]
+        about = (self.machine_class, self.site, self.start_ns, self.sensors)
+        return [truth_of(fault, *about) for fault in begun]
 
-    def _check_faults(self) -> None:
-        for fault in self.faults:
-            self._check_place(fault)
-        for i, later in enumerate(self.faults):
-            for earlier in self.faults[:i]:
-                if _same_place(earlier, later) and later.onset_s < earlier.end_s:
-                    raise ValueError(f"{earlier} overlaps {later}: end the first before the second")
+    def with_faults(self, faults: Sequence[Fault]) -> Self:
+        """The same farm, to the last draw of chance, with these faults instead."""
+        other = copy.copy(self)
+        other.faults = self._placed(faults)
+        return other
 
-    def _check_place(self, fault: Fault) -> None:
-        if fault.machine not in self.machines:
-            first, last = self.machines[0], self.machines[-1]
-            raise ValueError(f"{fault}: there is no such machine, there are {first} … {last}")
-        if isinstance(fault, SensorFault) and fault.sensor not in self.sensors:
+    def expectation(self) -> Self:
+        """Its healthy twin in the same weather with all noise gone.
+
+        No turbulence, no roughness and no error of an instrument: what somebody who knows the
+        machines and the weather would expect to read.
+        """
+        other = self.with_faults(())
+        other.noise = False
+        return other
+
+    def _placed(self, faults: Sequence[Fault]) -> tuple[Fault, ...]:
+        """Each fault once for each of its machines, aimed at what it befalls there."""
+        placed = [
+            replace(fault, machine=machine).aimed(self.machine_class)
+            for fault in faults
+            for machine in self._named(fault)
+        ]
+        for fault in placed:
+            self._check_visible(fault)
+        placed.sort(key=lambda fault: fault.onset_s)
+        _check_overlaps(placed)
+        return tuple(placed)
+
+    def _named(self, fault: Fault) -> list[str]:
+        """The machines that ``T03``, ``T03,T05``, ``T03..T07`` or ``all`` mean here."""
+        if fault.machine == "all":
+            return list(self.machines)
+        named: list[str] = []
+        for part in fault.machine.split(","):
+            first, _, last = part.partition("..")
+            start, end = (self._row(name, fault) for name in (first, last or first))
+            if end < start:
+                raise ValueError(f"{fault}: {part} goes backwards")
+            named += self.machines[start : end + 1]
+        return list(dict.fromkeys(named))
+
+    def _row(self, machine: str, fault: Fault) -> int:
+        if machine in self.machines:
+            return self.machines.index(machine)
+        first, last = self.machines[0], self.machines[-1]
+        raise ValueError(f"{fault}: there is no machine {machine!r}, there are {first} … {last}")
+
+    def _check_visible(self, fault: Fault) -> None:
+        """Refuse a fault whose every trace is in sensors that are not reported."""
+        _, signals = fault.signals(self.machine_class)
+        if signals and not set(signals) & set(self.sensors):
             raise ValueError(
-                f"{fault}: there is no such sensor, there are {', '.join(self.sensors)}"
+                f"{fault}: it shows in {', '.join(signals)}, and none of them is reported"
             )
-        if isinstance(fault, MachineFault) and fault.condition not in self.machine_class.conditions:
-            raise ValueError(f"{fault}: a {self.machine_class.__name__} cannot have this fault")
 
 
-def _same_place(one: Fault, other: Fault) -> bool:
-    return (type(one), one.machine, getattr(one, "sensor", "")) == (
-        type(other),
-        other.machine,
-        getattr(other, "sensor", ""),
-    )
+def _check_overlaps(faults: Sequence[Fault]) -> None:
+    """Refuse the same fault at the same place while it is still there; faults by onset."""
+    last: dict[tuple[str, ...], Fault] = {}
+    for later in faults:
+        place = (later.name, later.target, later.machine)
+        earlier = last.get(place)
+        if earlier is not None and later.onset_s < earlier.end_s:
+            raise ValueError(f"{earlier} overlaps {later}: end the first before the second")
+        last[place] = later
+
+
+def _sensors(machine_class: type[MachineClass], asked: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the sensors to report."""
+    every = tuple(instrument.name for instrument in machine_class.instruments)
+    if asked is None or asked == "all":
+        return machine_class.usual if asked is None else every
+    if isinstance(asked, str):
+        raise TypeError(f"sensors is {asked!r}, a list of names or 'all' is needed")
+    for name in asked:
+        if name not in every:
+            kind = machine_class.__name__.lower()
+            raise ValueError(f"a {kind} has no sensor {name!r}, it has {', '.join(every)}")
+    if not asked or len(set(asked)) < len(asked):
+        raise ValueError(f"sensors is {list(asked)}, each name is needed once")
+    return tuple(asked)
 
 
 class _World:
     """The state of one run."""
 
     def __init__(self, farm: Farm) -> None:
-        streams = Streams(farm.seed)
+        streams = Streams(farm.seed, noise=farm.noise)
         self._farm = farm
         self._weather = Weather(streams, farm.period_s, farm.climate)
-        self._fleet = farm.machine_class(len(farm.machines), streams, farm.period_s)
-        self._instruments = Instruments(farm.machine_class.instruments, streams)
+        wanted = frozenset(farm.sensors)
+        self._fleet = farm.machine_class(len(farm.machines), streams, farm.period_s, wanted)
+        known = {sensor.name: sensor for sensor in farm.machine_class.instruments}
+        self._instruments = Instruments([known[name] for name in farm.sensors], streams)
         rows = {name: row for row, name in enumerate(farm.machines)}
-        self._faults: list[tuple[Fault, int, Memory]] = [
-            (fault, rows[fault.machine], {}) for fault in farm.faults
+        self._episodes = [
+            (fault, Episode(rows[fault.machine], streams(f"fault/{fault!r}")))
+            for fault in farm.faults
         ]
+        self._touched = {key for fault in farm.faults for key in fault.conditions()}
 
     def blocks(self, steps: float, longest: int) -> Iterator[Block]:
         done = 0
@@ -194,14 +263,18 @@ class _World:
         return Block(times, values)
 
     def _conditions(self, t_s: Floats) -> Mapping[str, Floats]:
-        """Hidden conditions of all machines, ``[k, machines]`` each, as the faults leave them."""
-        shape = (len(t_s), len(self._farm.machines))
-        conditions = {name: np.zeros(shape) for name in self._farm.machine_class.conditions}
-        for fault, row, _ in self._faults:
-            fault.on_machine(t_s, {name: all_[:, row] for name, all_ in conditions.items()})
+        """Hidden conditions of all machines as the faults leave them, ``[k, machines]`` each."""
+        whole, untouched = (len(t_s), len(self._farm.machines)), (1, 1)
+        conditions = {
+            key: np.zeros(whole if key in self._touched else untouched)
+            for key in self._farm.machine_class.conditions
+        }
+        for fault, episode in self._episodes:
+            of_machine = {key: conditions[key][:, episode.row] for key in fault.conditions()}
+            fault.on_machine(t_s, of_machine)
         return conditions
 
     def _falsify(self, t_s: Floats, values: Floats) -> None:
-        for fault, row, memory in self._faults:
-            sensors = {name: values[:, row, i] for i, name in enumerate(self._farm.sensors)}
-            fault.on_instrument(t_s, sensors, memory)
+        for fault, episode in self._episodes:
+            sensors = {name: values[:, episode.row, i] for i, name in enumerate(self._farm.sensors)}
+            fault.on_instrument(t_s, sensors, episode)

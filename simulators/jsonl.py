@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from simulators.clock import iso_time
-from simulators.payloads import Message
+from simulators.messages import Message
 from simulators.truth import Truth
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from simulators.clock import NS_PER_S
-from simulators.payloads import Message
+from simulators.messages import Message
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags

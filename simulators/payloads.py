@@ -11,36 +11,18 @@ A value that is NaN was not reported and is left out.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from simulators.clock import iso_time, parse_time
 from simulators.farm import Block, Farm
+from simulators.messages import Message
 
 TELEMETRY = "plant/{site}/{machine}/telemetry"
 SENSOR = "plant/{site}/{machine}/{sensor}"
 TRUTH = "sim/truth/{machine}"
-
-
-class Message(NamedTuple):
-    """What is published, and when."""
-
-    topic: str
-    payload: Any
-    """Of JSON's kinds: object, list or number."""
-    time_ns: int
-    """Event time at which it is sent: that of its last reading."""
-    readings: int
-    """How many readings a receiver finds in it: one per machine and time; one per bare number."""
-    timed: bool = True
-    """Does the payload say when its readings were taken?"""
-
-    def encoded(self) -> str:
-        """The payload as it goes over the wire."""
-        return json.dumps(self.payload, separators=(",", ":"), allow_nan=False)
 
 
 class Dialect(Protocol):
@@ -62,6 +44,7 @@ class JsonArray:
 
     def __init__(self, farm: Farm, batch: int) -> None:
         self._sensors = farm.sensors
+        self._machines = farm.machines
         self._topics = [TELEMETRY.format(site=farm.site, machine=name) for name in farm.machines]
         self._batch = batch
         self._held: list[list[dict[str, Any]]] = [[] for _ in farm.machines]
@@ -82,10 +65,16 @@ class JsonArray:
         for row, held in enumerate(self._held):
             if held:
                 self._held[row] = []
-                yield self._message(self._topics[row], held)
+                yield self._message(row, held)
 
-    def _message(self, topic: str, readings: list[dict[str, Any]]) -> Message:
-        return Message(topic, readings, self._last_ns, len(readings))
+    def _message(self, row: int, readings: list[dict[str, Any]]) -> Message:
+        return Message(
+            self._topics[row],
+            readings,
+            self._last_ns,
+            len(readings),
+            machine=self._machines[row],
+        )
 
 
 class JsonObject(JsonArray):
@@ -96,8 +85,8 @@ class JsonObject(JsonArray):
             raise ValueError(f"batch is {batch}, but only the dialect array puts readings together")
         super().__init__(farm, batch)
 
-    def _message(self, topic: str, readings: list[dict[str, Any]]) -> Message:
-        return Message(topic, readings[0], self._last_ns, 1)
+    def _message(self, row: int, readings: list[dict[str, Any]]) -> Message:
+        return super()._message(row, readings)._replace(payload=readings[0])
 
 
 class Number:
@@ -106,6 +95,7 @@ class Number:
     def __init__(self, farm: Farm, batch: int) -> None:
         if batch != 1:
             raise ValueError(f"batch is {batch}, but only the dialect array puts readings together")
+        self._machines = farm.machines
         self._topics = [
             [SENSOR.format(site=farm.site, machine=name, sensor=sensor) for sensor in farm.sensors]
             for name in farm.machines
@@ -114,10 +104,10 @@ class Number:
     def messages(self, block: Block) -> Iterator[Message]:
         """The messages of this block."""
         for time_ns, machines in zip(block.times.tolist(), block.values.tolist(), strict=True):
-            for topics, values in zip(self._topics, machines, strict=True):
+            for name, topics, values in zip(self._machines, self._topics, machines, strict=True):
                 for topic, value in zip(topics, values, strict=True):
                     if not math.isnan(value):
-                        yield Message(topic, value, time_ns, 1, timed=False)
+                        yield Message(topic, value, time_ns, 1, timed=False, machine=name)
 
     def rest(self) -> Iterator[Message]:
         """Nothing: numbers are never held back."""

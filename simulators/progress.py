@@ -7,7 +7,7 @@ import sys
 import time
 
 from simulators.farm import Farm
-from simulators.payloads import Message
+from simulators.messages import Message
 
 SHOW_EVERY_S = 0.2
 

@@ -7,12 +7,12 @@ not see it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from simulators.clock import iso_time
-from simulators.faults import Fault, MachineFault, SensorFault
-from simulators.faults.base import Expected, Kind
+from simulators.faults.base import Expected, Fault, Kind
 from simulators.machines import MachineClass
 
 
@@ -26,13 +26,13 @@ class Truth:
     machine: str
     component: str
     signal: list[str]
-    """The sensors that the fault moves; it moves no other."""
+    """The reported sensors that the fault moves, the most telling first; it moves no other."""
     fault: str
     fault_id: str
     kind: Kind
     t_onset: str
     t_detectable: str | None
-    """None as long as nobody compared the run with its healthy twin."""
+    """From when on it could be seen; see `simulators.detectability`."""
     t_functional_failure: str | None
     t_end: str | None
     severity: float
@@ -43,9 +43,15 @@ class Truth:
         return asdict(self)
 
 
-def truth_of(fault: Fault, machine_class: type[MachineClass], site: str, start_ns: int) -> Truth:
+def truth_of(
+    fault: Fault,
+    machine_class: type[MachineClass],
+    site: str,
+    start_ns: int,
+    reported: Sequence[str],
+) -> Truth:
     """What there is to know of a fault, for a run that starts at ``start_ns``."""
-    component, signals = _where(fault, machine_class)
+    component, signals = fault.signals(machine_class)
     onset = _time(start_ns, fault.onset_s)
     assert onset is not None
     return Truth(
@@ -53,7 +59,7 @@ def truth_of(fault: Fault, machine_class: type[MachineClass], site: str, start_n
         site=site,
         machine=fault.machine,
         component=component,
-        signal=signals,
+        signal=[sensor for sensor in signals if sensor in reported],
         fault=fault.name,
         fault_id=fault.fault_id,
         kind=fault.kind,
@@ -64,15 +70,6 @@ def truth_of(fault: Fault, machine_class: type[MachineClass], site: str, start_n
         severity=fault.severity,
         expected=fault.expected if fault.severity > 0 else "no_alarm",
     )
-
-
-def _where(fault: Fault, machine_class: type[MachineClass]) -> tuple[str, list[str]]:
-    """Component and sensors concerned."""
-    if isinstance(fault, MachineFault):
-        condition = machine_class.conditions[fault.condition]
-        return condition.component, list(condition.signals)
-    assert isinstance(fault, SensorFault)
-    return fault.sensor, [fault.sensor]
 
 
 def _time(start_ns: int, offset_s: float) -> str | None:

@@ -72,12 +72,27 @@ class Turbine:
         Instrument("ambient_temperature", "°C", resolution=0.1, noise=0.2, low=-40, high=60),
         Instrument("vibration", "mm/s", resolution=0.01, noise_relative=0.02, low=0, high=50),
     )
+    usual: ClassVar[tuple[str, ...]] = (
+        "wind_speed",
+        "power",
+        "rotor_speed",
+        "gearbox_temperature",
+        "ambient_temperature",
+        "vibration",
+    )
+    exemplar: ClassVar[str] = "gearbox_temperature"
     conditions: ClassVar[Mapping[str, Condition]] = {
-        "bearing_wear": Condition("gearbox_bearing", ("vibration", "gearbox_temperature")),
+        "bearing_wear.gearbox": Condition("gearbox_bearing", ("vibration", "gearbox_temperature")),
         "cooling_loss": Condition("gearbox_cooler", ("gearbox_temperature",)),
     }
 
-    def __init__(self, machines: int, streams: Streams, period_s: float) -> None:
+    def __init__(
+        self,
+        machines: int,
+        streams: Streams,
+        period_s: float,
+        wanted: frozenset[str] | None = None,
+    ) -> None:
         self._period_s = period_s
         self._own = _Individuals(machines, streams("turbine/individuals"))
         self._turbulence = Turbulence(streams("turbine/turbulence"), period_s, machines)
@@ -97,7 +112,7 @@ class Turbine:
         air = weather.air[:, np.newaxis] + own.air_offset
         at_point, at_rotor = self._winds(mean_wind)
         power, speed = self._turn(mean_wind, at_rotor)
-        wear = conditions["bearing_wear"]
+        wear = conditions["bearing_wear.gearbox"]
         return {
             "wind_speed": own.anemometer_gain * at_point,
             "power": power,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from simulators.faults.base import Memory, SensorFault
+from simulators.faults.base import Episode, SensorFault
 from simulators.processes import Floats
 
 
@@ -20,10 +20,10 @@ class SensorStuck(SensorFault):
     name: ClassVar[str] = "sensor_stuck"
     fault_id: ClassVar[str] = "S4"
 
-    def on_instrument(self, t_s: Floats, values: Mapping[str, Floats], memory: Memory) -> None:
+    def on_instrument(self, t_s: Floats, values: Mapping[str, Floats], episode: Episode) -> None:
         stuck = self.active(t_s)
         if self.severity == 0 or not stuck.any():
             return
-        reported = values[self.sensor]
-        held = memory.setdefault("held", reported[stuck][:1])
+        reported = values[self.target]
+        held = episode.memory.setdefault("held", reported[stuck][:1])
         reported[stuck] = held

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from simulators.mqtt import Publisher as Simulator
-from simulators.payloads import Message
+from simulators.messages import Message
 from tests.e2e._daemon import Telltale, until
 from tests.e2e._plant import SITE, Told, Verdict, machines, plant, readings, telemetry
 from tests.e2e.conftest import Run

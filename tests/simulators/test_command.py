@@ -41,7 +41,7 @@ def test_help_says_all_that_is_needed() -> None:
         assert option in shown.stdout
     for name in FAULTS:
         assert re.search(rf"^  {name}  +[A-Z]", shown.stdout, re.MULTILINE)
-    assert "NAME[.SENSOR]@MACHINE:ONSET[+RAMP][-END][:SEVERITY]" in shown.stdout
+    assert "NAME[.TARGET]@MACHINE:ONSET[+RAMP][-END][:SEVERITY]" in shown.stdout
 
 
 def test_a_day_and_its_truth(tmp_path: Path) -> None:
