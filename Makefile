@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KERNELS := $(wildcard detectors/kernels/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint house servers build bench wheel lock clean
+.PHONY: help demo test check lint house servers build bench quality wheel lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -40,6 +40,9 @@ build: ## compile the kernels again after editing one
 
 bench: .venv/test servers ## measure, and write benchmarks/RESULTS.md (ARGS=--quick)
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+quality: .venv/test ## compare with what people have today, and write benchmarks/QUALITY.md (ARGS=--quick)
+	$(BIN)/python -m benchmarks.quality_run $(ARGS)
 
 wheel: .venv/installed ## build dist/telltale-….whl
 	rm -rf build dist

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.kernels import KernelResult
 from benchmarks.measure import Result
+from benchmarks.simulator import WorldResult
 from detectors import kernels
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +46,12 @@ the hourly snapshots, which are in brackets.
 µs of CPU per reading of three sensors, score and learn.
 
 {kernels}
+
+## The simulated world
+
+On one core, at a reading a minute; a reading is one turbine at one time step with all its sensors.
+
+{world}
 """
 
 COLUMNS = (
@@ -58,11 +65,20 @@ COLUMNS = (
     "start, s",
     "disk per day (snapshots)",
 )
+WORLD_COLUMNS = (
+    "turbines",
+    "sensors",
+    "readings",
+    "CPU, s",
+    "readings/s",
+    "turbine-days per minute",
+)
 
 
 def report(
     results: Sequence[Result],
     found: Sequence[KernelResult],
+    worlds: Sequence[WorldResult],
     circumstances: Sequence[str],
     *,
     quick: bool,
@@ -77,6 +93,7 @@ def report(
         skipped=_skipped(results),
         reach=_reach(results),
         kernels=table(*_kernel_table(found)),
+        world=table(WORLD_COLUMNS, [_world_row(world) for world in worlds]),
     )
 
 
@@ -197,6 +214,17 @@ def _kernel_table(found: Sequence[KernelResult]) -> tuple[list[str], list[list[s
 
 def _times(one: KernelResult) -> str:
     return f"×{one.river_us / one.ours_us:.0f}" if one.ours_us else ""
+
+
+def _world_row(world: WorldResult) -> list[str]:
+    return [
+        f"{world.machines:,}",
+        str(world.sensors),
+        f"{world.readings:,}",
+        f"{world.cpu_s:.1f}",
+        f"{world.per_s:,.0f}",
+        f"{world.turbine_days_per_min:,.0f}",
+    ]
 
 
 def circumstances(load: float) -> list[str]:

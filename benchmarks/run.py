@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.kernels import measure_kernels
 from benchmarks.measure import Scale, measure, workplace
 from benchmarks.report import circumstances, report
+from benchmarks.simulator import YEAR_H, measure_world
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 FULL = (
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results += measure(scale, folder, tell)
     sizes, ours, rivers = ((1, 10), 4_096, 500) if args.quick else ((1, 1_000), 200_000, 20_000)
     found = measure_kernels(sizes, ours, rivers, tell)
-    text = report(results, found, circumstances(load), quick=args.quick)
+    worlds = measure_world(*((100_000, 24.0) if args.quick else (10_000_000, YEAR_H)), tell)
+    text = report(results, found, worlds, circumstances(load), quick=args.quick)
     if args.out is not None:
         args.out.write_text(text, "utf-8")
     print(text)

@@ -25,6 +25,10 @@ COMMANDS = {
         "make readings of a wind farm whose faults are known",
     ),
     "demo": ("streamer.commands.demo", "see all of it work, in about a minute"),
+    "evaluate": (
+        "streamer.commands.evaluate",
+        "say how good it is, where the faults are known",
+    ),
     "version": ("streamer.commands.version", "say which Telltale this is and how it was built"),
 }
 """Command → its module, which offers ``add_arguments(parser)`` and ``main(args) -> int``, and what

@@ -36,6 +36,8 @@ class Judged(NamedTuple):
 
     points: Points
     alerts: list[AlertEvent]
+    block: Block
+    """The fresh readings as the stages saw them."""
 
 
 class ClassMonitor:
@@ -75,7 +77,7 @@ class ClassMonitor:
             severities,
             lambda i, r: self._explainer.why(block, i, self.book.rules[r]),
         )
-        return Judged(self._points(readings, block, fresh), alerts)
+        return Judged(self._points(readings, block, fresh), alerts, block)
 
     def tick(self, tick: Tick, last_seen: Times) -> list[AlertEvent]:
         """Judge silence; ``last_seen`` is the newest event time of each machine."""
@@ -102,7 +104,7 @@ class ClassMonitor:
         self._run_frozen(rows, residuals, scores)
         learn = stages.gate.walk(rows, times, self._columns.severity(scores, self._frozen))
         self._run_learning(rows, times, residuals, learn, scores)
-        block = Block(rows, times, readings.values, codes, expected, scores, doubts)
+        block = Block(rows, times, readings.values, codes, expected, residuals, scores, doubts)
         return block, [self._severity(rule, scores, instrument) for rule in self.book.rules]
 
     def _run_frozen(self, rows: Rows, residuals: Values, scores: Values) -> None:

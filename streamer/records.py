@@ -148,6 +148,11 @@ class AlertEvent(msgspec.Struct, frozen=True):
         parts = (self.machine_class, self.machine, self.rule, str(self.since_ns), self.state)
         return "/".join(parts)
 
+    @property
+    def sensor(self) -> str:
+        """The sensor it names first; empty where it names none."""
+        return self.evidence.sensor
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

@@ -30,6 +30,8 @@ class Block(NamedTuple):
     values: Values
     codes: Mask
     expected: Values
+    residuals: Values
+    """What is left of each value when its context has explained its share, standardised."""
     scores: Values
     doubts: dict[int, Doubt]
 

@@ -6,20 +6,30 @@ import json
 import re
 import threading
 import urllib.request
+from datetime import datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmarks import quality, quality_run
 from benchmarks.contestants import Obvious, Telltale
 from benchmarks.kernels import KernelResult, measure_kernels
 from benchmarks.measure import Result, Scale, measure
 from benchmarks.plant import Plant
 from benchmarks.report import report, table
 from benchmarks.run import FULL, QUICK, main
+from benchmarks.simulator import WorldResult, measure_world
 from benchmarks.sink import Counter, Handler, readings_in
 from detectors import DETECTORS
+from streamer.config import load
+from streamer.monitor import ClassMonitor
+from streamer.records import Columns, Machine
+from streamer.resources import config_path
 from tests.servers._process import binary
+
+ROOT = Path(__file__).parents[1]
 
 
 def quietly(sentence: str) -> None:
@@ -90,6 +100,58 @@ def test_every_detector_has_its_counterpart():
     assert all(one.in_river and one.river_us > 0 for one in found)
 
 
+def test_the_world_is_measured_with_more_and_more_sensors():
+    found = measure_world(2_000, 2.0, tell=quietly)
+    assert [one.machines for one in found] == [1_000] * 3 + [50] * 2
+    assert [one.sensors for one in found[:2]] == [6, 12]
+    assert found[2].sensors > 25
+    assert all(one.per_s > 0 for one in found)
+    assert found[3].readings == 50 * 120
+
+
+def test_turbine_days_are_of_a_reading_a_minute():
+    assert WorldResult(1000, 6, readings=1_440_000, cpu_s=60.0).turbine_days_per_min == 1000
+
+
+def test_the_quality_page_has_every_entrant_on_every_scenario(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "QUALITY.md"
+    asked = ["--quick", "--scenarios", "healthy_month", "--baselines", "static_limits"]
+    assert quality_run.main([*asked, "--out", str(out)]) == 0
+    page = out.read_text("utf-8")
+    assert "A quick run" in page
+    assert "## Scenario healthy_month" in page
+    for entrant in ("telltale", "telltale: ewma_chart", "static_limits"):
+        assert len(re.findall(rf"^\| {entrant} +\|", page, re.MULTILINE)) == 2, entrant
+    assert "healthy_month, seed 1: 100 %" in capsys.readouterr().err
+
+
+def test_the_quality_page_opens_with_what_a_reader_should_know():
+    assert quality_run._remarks() in (ROOT / "benchmarks/QUALITY.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("benchmark", [quality.nab, quality.skab])
+def test_a_scorer_of_public_data_asks_the_products_own_monitor(benchmark):
+    config = load(config_path(f"benchmarks/{benchmark.__name__}.yaml"))
+    ((name, spec),) = config.classes.items()
+    sensors = [sensor.replace("_", " ").upper() for sensor in spec.sensors]
+    asked = benchmark("series", sensors)
+    monitor = ClassMonitor(name, spec, [Machine(name, (("m", "x"),))])
+    began = datetime(2026, 1, 1)  # noqa: DTZ001 - as data sets have it
+    chance = np.random.default_rng(1)
+    for i in range(700):
+        values = chance.normal(10.0, 1.0, len(sensors)) + 3 * (i > 650)
+        said = asked.update(began + timedelta(seconds=i), dict(zip(sensors, values, strict=True)))
+        readings = Columns(
+            np.zeros(1, np.int32), np.array([i * 10**9]), values[None], np.zeros(1, np.uint8)
+        )
+        scores = monitor.step(readings).points.scores[0]
+        alarming = np.fmax.reduce(scores[: len(sensors)]) / spec.detectors["ewma_chart"].limit
+        assert said == np.nan_to_num(alarming)
+    assert said > 1
+
+
 def result(program: str, machines: int, cpu_us: float, rss_mib: int) -> Result:
     return Result(machines, program, cpu_us, 1e5, rss_mib << 20, 26.0, 50.0, 1.0, 2e9, 3e6)
 
@@ -100,10 +162,11 @@ RESULTS = [
     result("Telltale", 10_000, 12, 300),
 ]
 KERNELS = [KernelResult("ewma_chart", "stats.EWMean", n, 0.02, 2.0) for n in (1, 1000)]
+WORLDS = [WorldResult(1000, 6, 3_000_000, 2.0), WorldResult(50, 12, 1_440_000, 60.0)]
 
 
 def test_the_page_says_what_was_reached_what_was_missed_and_what_was_left_out():
-    page = report(RESULTS, KERNELS, ["a machine"], quick=False)
+    page = report(RESULTS, KERNELS, WORLDS, ["a machine"], quick=False)
     assert "CPU ≤ 1/5, here 1/12.0: met; memory ≤ 1/8, here 1/7.0: **missed**" in page
     assert "not run at 10,000 machines" in page
     assert "7 GiB of memory and 4.3 min of CPU" in page
@@ -112,15 +175,15 @@ def test_the_page_says_what_was_reached_what_was_missed_and_what_was_left_out():
 
 
 def test_the_page_of_a_quick_run_says_so_and_claims_nothing():
-    page = report([r._replace(machines=7) for r in RESULTS[:2]], KERNELS, [], quick=True)
+    page = report([r._replace(machines=7) for r in RESULTS[:2]], KERNELS, WORLDS, [], quick=True)
     assert "quick run" in page
     assert "Reach" not in page
 
 
 def test_tables_are_whole():
-    page = report(RESULTS, KERNELS, [], quick=False)
+    page = report(RESULTS, KERNELS, WORLDS, [], quick=False)
     blocks = re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         widths = {(len(line), line.count("|")) for line in block.splitlines()}
         assert len(widths) == 1, block

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from detectors.metrics import AlertSpan, FaultResult, FaultSpan, false_alarms, match
+from detectors.metrics import FaultResult, FaultSpan, false_alarms, match
+from streamer.alert_spans import alert_spans
 from streamer.demo.stage import AlertRow
 
 FALSE_ALARMS_ALLOWED = 2
-KINDS = ("machine", "instrument")
-"""Kinds of alerts that say something about a machine; silence and our own troubles do not."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +99,3 @@ def _line(result: FaultResult, onset: str) -> FaultLine:
         resolved=result.resolved,
         delay_s=result.delay_s,
     )
-
-
-def alert_spans(alerts: Iterable[AlertRow]) -> list[AlertSpan]:
-    """Pair the firing and resolved events of each alert."""
-    fired: dict[tuple[str, str, int], AlertRow] = {}
-    ended: dict[tuple[str, str, int], int] = {}
-    for alert in alerts:
-        key = (alert.machine, alert.rule, alert.since_ns)
-        if alert.kind in KINDS and alert.state == "firing":
-            fired[key] = alert
-        elif alert.state == "resolved":
-            ended[key] = alert.time_ns
-    return [
-        AlertSpan(one.machine, one.kind, one.time_ns, ended.get(key)) for key, one in fired.items()
-    ]

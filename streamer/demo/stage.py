@@ -34,6 +34,7 @@ class AlertRow(NamedTuple):
     kind: str
     state: str
     reason: str
+    sensor: str = ""
 
 
 class Stage:

@@ -18,8 +18,8 @@ from simulators import Farm, parse_fault
 from simulators.clock import parse_time
 from simulators.payloads import telemetry
 from simulators.scenarios import DEMO_CLIMATE, DEMO_HOURS, DEMO_PERIOD_S, demo_farm
+from streamer.alert_spans import alert_spans
 from streamer.config import load
-from streamer.demo.report import alert_spans
 from streamer.pipeline import Pipeline
 from streamer.records import AlertEvent, Message
 from streamer.resources import config_path

@@ -1,0 +1,1 @@
+"""How good is it? Scenarios and recordings through the product and through its competitors."""
