@@ -13,7 +13,20 @@ From the command line: ``python -m simulators --help``.
 from simulators.farm import MACHINE_CLASSES, Block, Farm
 from simulators.faults import FAULTS, Fault
 from simulators.faults.grammar import parse_fault
+from simulators.scenario_file import load_scenario
+from simulators.scenarios import Scenario
 from simulators.truth import Truth
 from simulators.weather import Climate
 
-__all__ = ["FAULTS", "MACHINE_CLASSES", "Block", "Climate", "Farm", "Fault", "Truth", "parse_fault"]
+__all__ = [
+    "FAULTS",
+    "MACHINE_CLASSES",
+    "Block",
+    "Climate",
+    "Farm",
+    "Fault",
+    "Scenario",
+    "Truth",
+    "load_scenario",
+    "parse_fault",
+]

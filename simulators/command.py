@@ -7,106 +7,30 @@ import math
 import os
 import signal
 import sys
-import textwrap
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
-from simulators.clock import iso_time
-from simulators.farm import START, Farm
-from simulators.faults import FAULTS
-from simulators.faults.grammar import EXAMPLE, GRAMMAR, parse_fault
-from simulators.jsonl import whole_file, write_messages, write_truth
+from simulators import detectability
+from simulators.arguments import add_arguments
+from simulators.clock import parse_time
+from simulators.farm import Farm
+from simulators.files import whole_file
+from simulators.jsonl import write_messages, write_truth
 from simulators.messages import Message
 from simulators.mqtt import BrokerError, Publisher, publish
-from simulators.payloads import DIALECTS, telemetry, with_truth
+from simulators.orders import Order, access_of, batch_of, is_table, order_of, parse_address
+from simulators.payloads import telemetry, with_truth
 from simulators.progress import Progress
+from simulators.tables import LibraryMissing, check_table, write_table
+from simulators.truth import Truth
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+__all__ = ["add_arguments", "main", "stop_at_signals"]
 
-DESCRIPTION = "Simulate a farm of wind turbines, with faults and the truth about them."
+Run = Callable[[Sequence[Truth], Progress], tuple[int, str]]
+"""Tells the truth where it goes, and the readings; gives the exit status and what came of it."""
 
-EPILOG = f"""
-faults, as {GRAMMAR}:
-{{faults}}
-  Times are a number and s, m, h or d, ONSET and END since the start of the run; without
-  RAMP the fault is there at once, without END it stays. SEVERITY is 0 to 1, by default 1.
-
-examples:
-  a day of 12 turbines into a file, one of them wearing out:
-    --out day.jsonl --truth truth.jsonl --fault {EXAMPLE} --hours 96
-  five turbines to a broker, an hour per minute:
-    --mqtt localhost:1883 --machines 5 --speed 60
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `main` understands to a parser."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = DESCRIPTION
-    parser.epilog = EPILOG.format(faults=_fault_list())
-    farm = parser.add_argument_group("the farm")
-    farm.add_argument("--machines", type=int, default=12, metavar="N", help="default: %(default)s")
-    farm.add_argument("--site", default="demo", help="its name in topics; default: %(default)s")
-    farm.add_argument("--seed", type=int, default=1, help="of all chance; default: %(default)s")
-    farm.add_argument(
-        "--fault", action="append", default=[], metavar="FAULT", help="see below; repeatable"
-    )
-    run = parser.add_argument_group("the run")
-    run.add_argument(
-        "--hours",
-        type=float,
-        default=24.0,
-        help="simulated; with --mqtt also inf, until stopped; default: %(default)g",
-    )
-    run.add_argument(
-        "--period-s",
-        type=float,
-        default=60.0,
-        metavar="S",
-        help="between two readings of a machine; default: %(default)g",
-    )
-    run.add_argument(
-        "--start", default=START, help="time of the first reading, or now; default: %(default)s"
-    )
-    run.add_argument(
-        "--speed",
-        type=float,
-        default=0.0,
-        help="with --mqtt: simulated seconds per second, 1 is real time; "
-        "default: %(default)g, as fast as the broker acknowledges",
-    )
-    _add_outputs(parser.add_argument_group("where to"))
-
-
-def _add_outputs(group: argparse._ArgumentGroup) -> None:
-    where = group.add_mutually_exclusive_group(required=True)
-    where.add_argument(
-        "--out", metavar="FILE.jsonl", help="one message per line; - is standard output"
-    )
-    where.add_argument("--mqtt", metavar="HOST[:PORT]", help="publish to this broker")
-    group.add_argument(
-        "--dialect",
-        choices=DIALECTS,
-        default="json",
-        help="json: an object per machine; array: lists of them; number: a topic per sensor, "
-        "without times; default: %(default)s",
-    )
-    group.add_argument(
-        "--batch",
-        type=int,
-        metavar="N",
-        help="readings per list, with --dialect array; default: 10",
-    )
-    group.add_argument(
-        "--qos", type=int, choices=(0, 1), default=1, help="of MQTT; default: %(default)s"
-    )
-    group.add_argument(
-        "--truth",
-        metavar="FILE.jsonl",
-        help="what was wrong, where and when; with --mqtt it also goes to sim/truth/MACHINE",
-    )
+FAILED, WRONG_USE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
 def main(args: argparse.Namespace) -> int:
@@ -114,89 +38,93 @@ def main(args: argparse.Namespace) -> int:
     try:
         return _simulate(args)
     except ValueError as error:
-        return _complain(error, WRONG_USE)
+        return _complain(str(error), WRONG_USE)
     except BrokenPipeError as error:
-        return _reader_left() if args.out == "-" else _complain(error, FAILED)
-    except (BrokerError, OSError) as error:
-        return _complain(error, FAILED)
+        return _reader_left() if args.out == "-" else _complain(str(error), FAILED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", FAILED)
+    except (BrokerError, LibraryMissing) as error:
+        return _complain(str(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
 def _simulate(args: argparse.Namespace) -> int:
-    farm = _farm(args)
-    batch = args.batch if args.batch is not None else (10 if args.dialect == "array" else 1)
-    messages = telemetry(farm, args.hours, args.dialect, batch)
-    progress = Progress(farm, args.hours)
+    order = order_of(args)
+    if order.note:
+        sys.stderr.write(f"note: {order.note}\n")
+    progress = Progress(order.farm, order.hours)
+    run = _broker_run(args, order) if args.mqtt else _file_run(args, order)
+    truth = _truth(order, progress) if args.truth or args.mqtt else []
     # The truth takes its name last: there is none without the run it belongs to.
     with whole_file(args.truth) if args.truth else nullcontext() as truth_file:
-        run = _to_broker if args.mqtt else _to_file
-        status, summary = run(args, farm, messages, progress)
+        status, summary = run(truth, progress)
         if truth_file:
-            write_truth(truth_file, farm.truth(progress.hours))
+            write_truth(truth_file, _begun(truth, order.farm, progress.hours))
     progress.end(summary)
     return status
 
 
-def _to_file(
-    args: argparse.Namespace, farm: Farm, messages: Iterable[Message], progress: Progress
-) -> tuple[int, str]:
-    write_messages(args.out, messages, progress)
-    sys.stdout.flush()
-    return 0, f"{progress.readings} readings of {len(farm.machines)} machines in {args.out}"
+def _file_run(args: argparse.Namespace, order: Order) -> Run:
+    """A run into a file, with nothing left to refuse."""
+    table = is_table(args.out)
+    messages = [] if table else _messages(args, order)
+    if table:
+        check_table(args.out, order.farm)
+
+    def run(_: Sequence[Truth], progress: Progress) -> tuple[int, str]:
+        with _cleared_up_when_terminated():
+            if table:
+                write_table(args.out, order.farm, order.hours, progress.block)
+            else:
+                write_messages(args.out, messages, progress)
+                sys.stdout.flush()
+        machines = len(order.farm.machines)
+        return 0, f"{progress.readings} readings of {machines} machines in {args.out}"
+
+    return run
 
 
-def _to_broker(
-    args: argparse.Namespace, farm: Farm, messages: Iterable[Message], progress: Progress
-) -> tuple[int, str]:
-    host, port = parse_address(args.mqtt)
-    told = with_truth(farm, args.hours, messages)
-    with stop_at_signals() as stop, Publisher(host, port, args.qos) as publisher:
-        sent = publish(publisher, told, args.speed, progress, stop)
-    lost = f", {sent.lost} lost" if sent.lost else ""
-    return INTERRUPTED if stop.is_set() else 0, (
-        f"{sent.readings} readings in {sent.messages} messages to {args.mqtt}, "
-        f"{sent.acknowledged} acknowledged{lost}"
+def _broker_run(args: argparse.Namespace, order: Order) -> Run:
+    """A run to a broker, with nothing left to refuse but by the broker."""
+    access = access_of(args)
+    host, port = parse_address(args.mqtt, access.usual_port)
+    publisher = Publisher(host, port, 1 if args.qos is None else args.qos, access=access)
+    messages = _messages(args, order)
+
+    def run(truth: Sequence[Truth], progress: Progress) -> tuple[int, str]:
+        told = with_truth(truth, messages)
+        with stop_at_signals() as stop, publisher:
+            sent = publish(publisher, told, args.speed or 0.0, progress, stop)
+        lost = f", {sent.lost} lost" if sent.lost else ""
+        return INTERRUPTED if stop.is_set() else 0, (
+            f"{sent.readings} readings in {sent.messages} messages to {args.mqtt}, "
+            f"{sent.acknowledged} acknowledged{lost}"
+        )
+
+    return run
+
+
+def _messages(args: argparse.Namespace, order: Order) -> Iterable[Message]:
+    return telemetry(
+        order.farm, order.hours, args.dialect or "json", batch_of(args), args.times or "iso"
     )
 
 
-def _farm(args: argparse.Namespace) -> Farm:
-    """The farm that the arguments describe; refuses what could not come out as meant."""
-    if args.truth and args.truth == args.out:
-        raise ValueError("out and truth are the same file")
-    if math.isinf(args.hours) and not args.mqtt:
-        raise ValueError("hours is inf, but only a run to a broker can be endless")
-    if not 0 <= args.speed < math.inf:
-        raise ValueError(f"speed is {args.speed:g}, it must not be negative")
-    if args.speed and not args.mqtt:
-        raise ValueError("speed is for --mqtt: a file is written as fast as it goes")
-    start = iso_time(time.time_ns()) if args.start == "now" else args.start
-    farm = Farm(
-        machines=args.machines,
-        seed=args.seed,
-        period_s=args.period_s,
-        start=start,
-        faults=[parse_fault(text) for text in args.fault],
-        site=args.site,
-    )
-    for fault in farm.faults:
-        if fault.onset_s >= args.hours * 3600:
-            raise ValueError(f"{fault} begins after the run's {args.hours:g} h: give more --hours")
-    return farm
+def _truth(order: Order, progress: Progress) -> Sequence[Truth]:
+    """The truth; of a run without an end nobody can say yet when what will be seen."""
+    if math.isinf(order.hours):
+        return order.farm.truth()
+    if order.farm.faults:
+        progress.say("running it for the truth")
+    return detectability.truth(order.farm, order.hours)
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST[:PORT]``; the port is 1883 if not given.
-
-    >>> parse_address("localhost"), parse_address("[::1]:2883")
-    (('localhost', 1883), ('::1', 2883))
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or port.endswith("]"):
-        host, port = text, "1883"
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(f"broker {text!r} is not HOST[:PORT]")
-    return host.strip("[]"), int(port)
+def _begun(truth: Iterable[Truth], farm: Farm, hours: float) -> list[Truth]:
+    """What is true of a run that was ended early."""
+    end_ns = farm.start_ns + hours * 3.6e12
+    return [record for record in truth if parse_time(record.t_onset) < end_ns]
 
 
 @contextmanager
@@ -224,14 +152,14 @@ def stop_at_signals() -> Iterator[threading.Event]:
         restore()
 
 
-def _fault_list() -> str:
-    """Each fault with the first line of its docstring."""
-    wrapped: Callable[[str], list[str]] = textwrap.TextWrapper(width=72).wrap
-    lines = []
-    for name, kind in FAULTS.items():
-        first, *others = wrapped((kind.__doc__ or "").partition("\n")[0])
-        lines += [f"  {name:<14} {first}", *(f"{'':<17}{other}" for other in others)]
-    return "\n".join(lines)
+@contextmanager
+def _cleared_up_when_terminated() -> Iterator[None]:
+    """SIGTERM ends the program as Ctrl-C does: no half-written file stays behind."""
+    usual = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 def _reader_left() -> int:
@@ -240,6 +168,6 @@ def _reader_left() -> int:
     return 0
 
 
-def _complain(error: Exception, status: int) -> int:
-    sys.stderr.write(f"error: {error}\n")
+def _complain(sentence: str, status: int) -> int:
+    sys.stderr.write(f"error: {sentence}\n")
     return status

@@ -17,6 +17,7 @@ from simulators.faults.base import Episode, Fault
 from simulators.instruments import Instruments
 from simulators.machines import MachineClass, machine_name
 from simulators.processes import Floats
+from simulators.pump import Pump
 from simulators.streams import Streams
 from simulators.truth import Truth, truth_of
 from simulators.turbine import Turbine
@@ -24,6 +25,7 @@ from simulators.weather import Climate, Weather
 
 MACHINE_CLASSES: dict[str, type[MachineClass]] = {
     "turbine": Turbine,
+    "pump": Pump,
 }
 
 START = "2026-01-01T00:00:00Z"
@@ -149,10 +151,10 @@ class Farm:
         return other
 
     def expectation(self) -> Self:
-        """Its healthy twin in the same weather with all noise gone.
+        """Its healthy twin in the same wind with all noise gone.
 
-        No turbulence, no roughness and no error of an instrument: what somebody who knows the
-        machines and the weather would expect to read.
+        No roughness and no error of an instrument: what somebody who knows the machines, and the
+        wind that every rotor felt, would expect to read.
         """
         other = self.with_faults(())
         other.noise = False

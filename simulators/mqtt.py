@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
+from simulators.access import Access
 from simulators.clock import NS_PER_S
 from simulators.messages import Message
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
 CONNECT_TIMEOUT_S = 10.0
+WINDOW = {0: 500, 1: 500, 2: 20}
+"""By QoS. Mosquitto hangs up on who has more than 20 messages at QoS 2 under way."""
 LATE_S = 0.002
 """A message due sooner than this is sent at once: sleeping is not more exact."""
 
@@ -33,7 +37,7 @@ class Sent:
     messages: int = 0
     readings: int = 0
     acknowledged: int = 0
-    """Messages the broker has acknowledged; at QoS 0, that went out of the socket."""
+    """Messages the broker has acknowledged, to the end; at QoS 0, that went out of the socket."""
     lost: int = 0
     """Messages at QoS 0 that were under way when the connection broke."""
 
@@ -41,37 +45,48 @@ class Sent:
 class Publisher:
     """A connection that publishes with a bounded number of messages in flight.
 
-    At QoS 1 nothing is lost while the publisher lives: after a broken connection it connects again
-    and sends again what was not acknowledged (so the broker may see a message twice). At QoS 0
-    what was under way is counted as lost.
+    At QoS 1 and 2 nothing is lost while the publisher lives: after a broken connection it connects
+    again and sends again what was not acknowledged, so that a message may come twice, at QoS 2 only
+    then. At QoS 0 what was under way is counted as lost.
 
     Use it as a context manager; leaving it disconnects, so `drain` before.
 
     Args:
         host: of the broker.
         port: of the broker.
-        qos: 0 or 1.
-        window: most messages in flight; `publish` blocks at the limit.
+        qos: 0, 1 or 2.
+        window: most messages in flight; `publish` blocks at the limit. By default `WINDOW`.
         patience_s: how long to wait for the broker to say anything before giving up.
+        access: what the broker asks for.
 
     Raises:
+        ValueError: the authority's file holds no certificate.
+        OSError: it cannot be read.
         BrokerError: at entering, the broker cannot be reached or refuses; later, it has said
             nothing for ``patience_s`` while something was waited for.
     """
 
     def __init__(
-        self, host: str, port: int = 1883, qos: int = 1, window: int = 500, patience_s: float = 60.0
+        self,
+        host: str,
+        port: int = 1883,
+        qos: int = 1,
+        *,
+        window: int | None = None,
+        patience_s: float = 60.0,
+        access: Access = Access(),  # noqa: B008 - frozen
     ) -> None:
         self.sent = Sent()
         self._where = f"{host}:{port}"
         self._host, self._port = host, port
         self._qos = qos
-        self._window = window
+        self._window = window or WINDOW[qos]
         self._patience_s = patience_s
         self._changed = threading.Condition()
         self._connected = False
         self._refused = ""
         self._client = self._make_client()
+        access.give(self._client)
 
     def publish(self, message: Message) -> None:
         """Send a message as soon as the window has room and the connection is there."""
@@ -80,7 +95,7 @@ class Publisher:
             self.sent.messages += 1
             self.sent.readings += message.readings
         # Not under the lock: paho takes its own, and calls us back with that one held.
-        info = self._client.publish(message.topic, message.encoded(), self._qos)
+        info = self._client.publish(message.topic, message.encoded(), self._qos, message.retain)
         if self._qos == 0 and info.rc != 0:
             self._lose()
 
@@ -91,6 +106,9 @@ class Publisher:
     def __enter__(self) -> Self:
         try:
             self._client.connect(self._host, self._port)
+        except ssl.SSLCertVerificationError as error:
+            reason = error.verify_message
+            raise BrokerError(f"the broker at {self._where} is not believed: {reason}") from None
         except OSError as error:
             raise BrokerError(f"no broker at {self._where}: {error.strerror or error}") from None
         self._client.loop_start()

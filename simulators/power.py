@@ -8,22 +8,22 @@ System Development*, NREL/TP-500-38060 (2009), and the power curve table NREL pu
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulators.processes import Floats
 
 RATED_POWER_KW = 5000.0
+RATED_WIND_M_S = 11.4
 RATED_SPEED_RPM = 12.1
 SLOWEST_SPEED_RPM = 6.9
 """Rotor speed at which the generator comes on to the grid."""
+GEAR_RATIO = 97.0
 ROTOR_RADIUS_M = 63.0
 TIP_SPEED_RATIO = 8.0
-CUT_IN_M_S, STALL_M_S = 3.0, 2.5
-"""The controller starts the machine above the first and lets it idle below the second."""
-CUT_OUT_M_S, RESTART_M_S = 25.0, 22.0
-"""The controller stops the machine above the first and lets it start again below the second."""
+CUT_IN_M_S, CUT_OUT_M_S = 3.0, 25.0
 IDLE_RPM_PER_M_S, IDLE_RPM_MAX = 0.3, 1.0
 """With feathered blades the rotor turns slowly in the wind: engineering judgement."""
+YAW_EXPONENT = 1.88
+"""Of the cosine, fitted to the NREL 5 MW's power in oblique wind (FLORIS)."""
 
 CURVE_WIND_M_S = np.array([3.0, 4, 5, 6, 7, 8, 9, 10, 11, 11.4, 12, 25])
 CURVE_POWER_KW = np.array([40.5, 178, 404, 738, 1187, 1771, 2519, 3448, 4563, 5001, 5000, 5000])
@@ -34,52 +34,74 @@ def power_curve(wind: Floats) -> Floats:
 
     0 below cut-in (3 m/s) and above cut-out (25 m/s).
 
-    >>> power_curve(np.array([2.9, 3, 8, 8.5, 20, 25.1])).tolist()
-    [0.0, 40.5, 1771.0, 2145.0, 5000.0, 0.0]
+    >>> power_curve(np.array([2.0, 3.0, 8.5, 12.0, 26.0])).tolist()
+    [0.0, 40.5, 2145.0, 5000.0, 0.0]
     """
     power: Floats = np.interp(wind, CURVE_WIND_M_S, CURVE_POWER_KW, left=0.0, right=0.0)
     return power
 
 
-def power_running(wind: Floats, running: NDArray[np.bool_]) -> Floats:
-    """Electrical power [kW] of a machine that its controller lets run, or not.
+GRID_PER_M_S = 5
+"""Every point of the curve below rated lies on a grid of 0.2 m/s, so looking up is exact."""
+GRID_M_S = np.arange(0, 60 * GRID_PER_M_S + 2) / GRID_PER_M_S
+AVAILABLE_KW = np.where(
+    GRID_M_S <= RATED_WIND_M_S, power_curve(GRID_M_S), 5001 * (GRID_M_S / RATED_WIND_M_S) ** 3
+)
 
-    A gust above cut-out does not stop a running machine: the controller looks at the mean wind.
+
+def available_power(wind: Floats) -> Floats:
+    """Power [kW] the rotor could take out of the wind, were there no rated power.
+
+    The power curve up to rated wind, from there on by the third power of the wind: how much more
+    there is decides how far a loss below rated is felt above it.
+
+    >>> available_power(np.array([8.5, 11.4, 22.8])).round()
+    array([ 2145.,  5001., 40008.])
     """
-    return np.where(running, power_curve(np.minimum(wind, CUT_OUT_M_S)), 0.0)
+    place = np.minimum(wind * GRID_PER_M_S, len(GRID_M_S) - 2)
+    below = place.astype(np.int64)
+    start = AVAILABLE_KW[below]
+    power: Floats = start + (place - below) * (AVAILABLE_KW[below + 1] - start)
+    return power
 
 
-def rotor_speed(wind: Floats, running: NDArray[np.bool_]) -> Floats:
-    """Speed [rpm] the rotor settles at: ``ω = λ·V/R`` within its range; idling, a slow turn.
+def wind_for_power(power_kw: Floats) -> Floats:
+    """Least wind [m/s] that gives a power, the curve read the other way; 11.4 at rated.
 
-    Below rated wind the controller holds the tip speed ratio λ, at which the rotor takes the most
-    power out of the wind; blade pitch holds the rated speed above.
+    >>> wind_for_power(np.array([2145.0, 5000.0])).round(1)
+    array([ 8.5, 11.4])
+    """
+    rising = np.minimum(CURVE_POWER_KW[:10], RATED_POWER_KW)
+    wind: Floats = np.interp(power_kw, rising, CURVE_WIND_M_S[:10])
+    return wind
 
-    >>> rotor_speed(np.array([3.0, 7, 15, 15]), np.array([True, True, True, False])).round(2)
-    array([ 6.9 ,  8.49, 12.1 ,  1.  ])
+
+def yaw_loss(misalignment_deg: Floats) -> Floats:
+    """What oblique wind leaves of the power, ``cos(γ)^1.88``.
+
+    >>> yaw_loss(np.array([0.0, 20.0])).round(3)
+    array([1.   , 0.89])
+    """
+    return np.cos(np.radians(misalignment_deg)) ** YAW_EXPONENT
+
+
+def tracked_speed(wind: Floats) -> Floats:
+    """Speed [rpm] the controller holds at work: ``ω = λ·V/R`` within its range.
+
+    Below rated wind that is the tip speed ratio λ at which the rotor takes the most power out of
+    the wind; blade pitch holds the rated speed above.
+
+    >>> tracked_speed(np.array([3.0, 7, 15])).round(2)
+    array([ 6.9 ,  8.49, 12.1 ])
     """
     tracking = TIP_SPEED_RATIO * wind / ROTOR_RADIUS_M * 60 / (2 * np.pi)
-    idling = np.minimum(IDLE_RPM_PER_M_S * wind, IDLE_RPM_MAX)
-    return np.where(running, np.clip(tracking, SLOWEST_SPEED_RPM, RATED_SPEED_RPM), idling)
+    return np.clip(tracking, SLOWEST_SPEED_RPM, RATED_SPEED_RPM)
 
 
-def walk_running(mean_wind: Floats, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Does the controller let each machine run? Decided on the mean wind, with hysteresis.
+def idling_speed(wind: Floats) -> Floats:
+    """Speed [rpm] of a rotor that is left to the wind, feathered: at most one turn a minute.
 
-    Args:
-        mean_wind: ``[k, machines]`` [m/s].
-        running: ``[machines]``, before the block.
-
-    Returns:
-        ``[k, machines]``; the last row is the state for the next block.
-
-    >>> wind = np.array([[2.7], [3.1], [2.7], [2.4], [2.7]])
-    >>> walk_running(wind, np.array([False])).ravel().tolist()
-    [False, True, True, False, False]
+    >>> idling_speed(np.array([2.0, 28.0])).tolist()
+    [0.6, 1.0]
     """
-    may_start = (mean_wind >= CUT_IN_M_S) & (mean_wind <= RESTART_M_S)
-    must_stop = (mean_wind < STALL_M_S) | (mean_wind > CUT_OUT_M_S)
-    walked = np.empty(mean_wind.shape, dtype=np.bool_)
-    for i in range(len(mean_wind)):
-        running = walked[i] = (running | may_start[i]) & ~must_stop[i]
-    return walked
+    return np.minimum(IDLE_RPM_PER_M_S * wind, IDLE_RPM_MAX)

@@ -46,19 +46,30 @@ def first_order(state: Floats, decay: Floats | float, drive: Floats) -> Floats:
     return walked
 
 
+class Follower:
+    """A first-order lag whose decay may differ from step to step; starts settled."""
+
+    def __init__(self) -> None:
+        self._state: Floats | None = None
+
+    def advance(self, target: Floats, decay: Floats | float) -> Floats:
+        """Follow ``target [k, …]``; returns what it has become, same shape."""
+        start = target[0] if self._state is None else self._state
+        followed = first_order(start, decay, (1 - decay) * target)
+        self._state = followed[-1].copy()
+        return followed
+
+
 class Lag:
     """Exponential lag ``τ·dx/dt = target − x``, the target held over each step; starts settled."""
 
     def __init__(self, period_s: float, tau_s: float) -> None:
         self._decay = memory(period_s, tau_s)
-        self._state: Floats | None = None
+        self._follower = Follower()
 
     def advance(self, target: Floats) -> Floats:
         """Follow ``target [k, …]``; returns the lagged value, same shape."""
-        start = target[0] if self._state is None else self._state
-        followed = first_order(start, self._decay, (1 - self._decay) * target)
-        self._state = followed[-1].copy()
-        return followed
+        return self._follower.advance(target, self._decay)
 
 
 class OrnsteinUhlenbeck:
@@ -124,14 +135,14 @@ class NoiseAndLag:
         self._started = False
 
     def advance(self, time_s: Floats) -> tuple[Floats, Floats]:
-        """The next u and r, for time scales T; ``[k, count]`` each."""
+        """The next u and r, ``[k, count]`` each; T is that, or ``[k, 1]`` where all have the same."""
         self._start(time_s[0])
         keep, feed, keep_lagged = self._mean_step(time_s)
         to_noise, to_both, to_lagged = self._shocks(time_s, keep, feed, keep_lagged)
-        shocks = self._stream.standard_normal((len(time_s), 2, *time_s.shape[1:]))
+        shocks = self._stream.standard_normal((len(time_s), 2, len(self._noise)))
         push_noise = to_noise * shocks[:, 0]
         push_lagged = to_both * shocks[:, 0] + to_lagged * shocks[:, 1]
-        noise, lagged = np.empty(time_s.shape), np.empty(time_s.shape)
+        noise, lagged = np.empty(push_noise.shape), np.empty(push_noise.shape)
         u, r = self._noise, self._lagged
         for i in range(len(time_s)):
             r = lagged[i] = feed[i] * u + keep_lagged * r + push_lagged[i]

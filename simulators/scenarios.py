@@ -1,19 +1,101 @@
-"""Ready-made stories: who gets which fault, when.
+"""Stories: a farm, how long it runs, and who gets which fault, when.
 
-The demo's story fits any farm: everybody is well while the watcher learns, then one machine's
-bearing wears, another's cooler clogs, and a third's thermometer stops; all is repaired before the
-end, so that alerts can be seen to go as well as to come.
+Most are told in files, see `simulators.scenario_file`; the demo's is told here. It fits any farm:
+everybody is well while the watcher learns, then one machine's bearing wears, another's cooler
+clogs, and a third's thermometer stops; all is repaired before the end, so that alerts can be seen
+to go as well as to come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from simulators.farm import Farm
+from simulators.farm import START, Farm
 from simulators.faults import BearingWear, Fault, Overheating, SensorStuck
+from simulators.faults.grammar import fault_kind
+from simulators.faults.rates import Rate, draw
 from simulators.machines import machine_name
 from simulators.turbine import Turbine
 from simulators.weather import Climate
+
+
+@dataclass
+class Scenario:
+    """A farm, how long it runs, and what goes wrong; the arguments are those of `Farm`."""
+
+    name: str
+    hours: float
+    about: str = ""
+    machines: int = 12
+    seed: int = 1
+    machine_class: str = "turbine"
+    period_s: float = 60.0
+    start: str = START
+    site: str = "demo"
+    climate: Climate = Climate()  # noqa: RUF009 - frozen
+    faults: Sequence[Fault] = ()
+    random: Mapping[str, str | Rate] = field(default_factory=dict)
+    """What else is drawn, and how often; see `simulators.faults.rates`."""
+    invisible: tuple[Fault, ...] = field(default=(), init=False)
+    """Faults that the last `farm` has left out, because none of its sensors shows them."""
+
+    def farm(self, sensors: Sequence[str] | None = None) -> Farm:
+        """The farm that reports these sensors, with those faults that show in them.
+
+        Raises:
+            ValueError: as `Farm`, or as `simulators.faults.rates.draw`.
+        """
+        bare = Farm(
+            self.machines,
+            self.seed,
+            period_s=self.period_s,
+            start=self.start,
+            site=self.site,
+            machine_class=self.machine_class,
+            climate=self.climate,
+            sensors=sensors,
+        )
+        shown = [fault for fault in self.faults if _shows(fault, bare)]
+        self.invisible = tuple(fault for fault in self.faults if fault not in shown)
+        farm = bare.with_faults(shown)
+        return farm.with_faults([*shown, *self._drawn(farm)]) if self.random else farm
+
+    def _drawn(self, farm: Farm) -> list[Fault]:
+        return draw(
+            {what: rate for what, rate in self.random.items() if _may_show(what, farm)},
+            farm.machines,
+            self.hours,
+            farm.seed,
+            machine_class=farm.machine_class,
+            sensors=farm.sensors,
+            beside=farm.faults,
+        )
+
+
+def check_begins(fault: Fault, hours: float) -> None:
+    """Refuse a fault that would never happen in a run of some hours.
+
+    Raises:
+        ValueError: it begins after the end.
+    """
+    if fault.onset_s >= hours * 3600:
+        raise ValueError(f"{fault} begins after the run's {hours:g} h: make the run longer")
+
+
+def _may_show(what: str, farm: Farm) -> bool:
+    """Does a fault NAME or NAME.TARGET leave a trace wherever, or somewhere, it strikes?"""
+    name, _, target = what.partition(".")
+    kind = fault_kind(name)
+    choice = [target] if target else kind.targets(farm.machine_class)
+    return any(_shows(kind(machine="all", target=one, onset_s=0), farm) for one in choice)
+
+
+def _shows(fault: Fault, farm: Farm) -> bool:
+    """Is there a trace of it in what is reported, or in the messages?"""
+    _, signals = fault.aimed(farm.machine_class).signals(farm.machine_class)
+    return not signals or not set(signals).isdisjoint(farm.sensors)
+
 
 DEMO_MACHINES = 12
 DEMO_HOURS = 240.0
@@ -41,8 +123,7 @@ def demo(machines: int = DEMO_MACHINES, seed: int = 1) -> list[Fault]:
     two), and another ``seed`` moves them on by one machine.
 
     >>> [str(fault) for fault in demo(machines=12, seed=1)]
-    ['bearing_wear of T03 at 120h', 'overheating of T07 at 120h', \
-'sensor_stuck.gearbox_temperature of T10 at 130h']
+    ['bearing_wear of T03 at 120h', 'overheating of T07 at 120h', 'sensor_stuck of T10 at 130h']
     >>> [fault.machine for fault in demo(machines=2)]
     ['T01', 'T02']
     """

@@ -18,8 +18,9 @@ class Streams:
 
     Args:
         seed: not negative; same seed and purpose, same numbers, in any process.
-        noise: without it, what is left are the weather (``weather/…``) and the differences between
-            machines (``…/individuals``): the streams of all other purposes are silent.
+        noise: without it, what is left are the weather (``weather/…``) with its turbulence
+            (``…/turbulence``) and the differences between machines (``…/individuals``): the streams
+            of all other purposes are silent.
 
     Raises:
         ValueError: the seed is negative.
@@ -46,7 +47,7 @@ class Streams:
     @staticmethod
     def _lasts(purpose: str) -> bool:
         """Is this what a run is about, rather than noise upon it?"""
-        return purpose.startswith("weather/") or purpose.endswith("/individuals")
+        return purpose.startswith("weather/") or purpose.endswith(("/individuals", "/turbulence"))
 
 
 class Silence(np.random.Generator):

@@ -22,6 +22,7 @@ from simulators.processes import Floats
 
 WARMEST_HOUR = 15.0
 """Local hour of the daily maximum; the air lags the sun by two to three hours."""
+YEAR_DAYS = 365.2425
 
 
 def steady_temperature(
@@ -53,10 +54,27 @@ def thermal_memory(period_s: float, resistance: Floats, capacity: Floats) -> Flo
     return np.exp(-period_s / (resistance * capacity))
 
 
-def daily_cycle(hour: Floats, amplitude: float) -> Floats:
-    """Deviation [K] of the air from its daily mean, ``a·cos(2π(h − 15)/24)``, hours local time.
+def daily_cycle(hour: Floats, amplitude: float, peak: float = WARMEST_HOUR) -> Floats:
+    """Deviation from the daily mean, ``a·cos(2π(h − h0)/24)``, hours local time.
+
+    Of the air's temperature [K] unless said otherwise.
 
     >>> daily_cycle(np.array([3.0, 15.0]), amplitude=4.0).tolist()
     [-4.0, 4.0]
     """
-    return amplitude * np.cos(2 * np.pi * (hour - WARMEST_HOUR) / 24)
+    return amplitude * np.cos(2 * np.pi * (hour - peak) / 24)
+
+
+def yearly_cycle(day: Floats, amplitude: float, peak: float) -> Floats:
+    """Deviation from the yearly mean, ``a·cos(2π(d − d0)/365.2425)``.
+
+    Args:
+        day: since the beginning of 1970, or of any other year: the calendar's leap days come and
+            go within a day.
+        amplitude: half the difference between the extremes.
+        peak: day of the year on which it is largest.
+
+    >>> yearly_cycle(np.array([200.0, 200.0 + 365.2425]), amplitude=6.0, peak=200.0).round(9)
+    array([6., 6.])
+    """
+    return amplitude * np.cos(2 * np.pi * (day - peak) / YEAR_DAYS)

@@ -1,4 +1,4 @@
-"""The weather that all machines of a farm share: mean wind and air temperature."""
+"""The weather that all machines of a farm share: wind, gusts and lulls, and the air."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.air import air_density
+from simulators.gusts import Gusts, Lulls
 from simulators.processes import Floats, SmoothNoise
 from simulators.streams import Streams
-from simulators.thermal import daily_cycle
-from simulators.wind import weibull_wind
+from simulators.thermal import WARMEST_HOUR, daily_cycle, yearly_cycle
+from simulators.wind import REFERENCE_INTENSITY, weibull_wind
 
-DAY_NS = 86_400_000_000_000
-HOUR_NS = 3_600_000_000_000
+NS_PER_S = 1_000_000_000
+HOUR_NS = 3600 * NS_PER_S
+DAY_NS = 24 * HOUR_NS
 
 
 @dataclass(frozen=True)
 class Climate:
-    """What the weather is like in the long run; the defaults are a temperate coast in spring."""
+    """What the weather is like in the long run; the defaults are a mild, maritime one.
+
+    Early in January, when runs begin unless told otherwise, it has 11 °C and a mean wind of 8 m/s.
+
+    Raises:
+        ValueError: there is no such turbulence class, or something is less than nothing.
+    """
 
     weibull_shape: float = 2.0
     weibull_scale: float = 9.0
@@ -28,14 +37,46 @@ class Climate:
     """Correlation time of the mean wind: 6 to 12 h as weather systems pass."""
     wind_lag_h: float = 1.0
     """Below it the mean wind is smooth: the spectral gap between weather and turbulence."""
-    air_mean: float = 11.0
-    """[°C]"""
+    wind_daily: float = 0.03
+    """Half the difference between afternoon and night, as a share of the wind."""
+    wind_seasonal: float = 0.1
+    """Half the difference between the windiest season and the calmest, as a share of the wind."""
+    windiest_day: float = 100.0
+    """Of the year: spring."""
+    turbulence_class: str = "C"
+    """A, B or C of IEC 61400-1, from rough to smooth."""
+    gusts_per_day: float = 4.0
+    """Extreme operating gusts; they last 10 s."""
+    lulls_per_day: float = 0.15
+    air_mean: float = 17.0
+    """Over the year [°C]."""
     air_daily: float = 3.5
     """Half the difference between afternoon and night [K]."""
+    air_seasonal: float = 6.0
+    """Half the difference between summer and winter [K]."""
+    warmest_day: float = 200.0
+    """Of the year: late in July; 20 on the southern half of the Earth."""
     air_spread: float = 2.5
     """Standard deviation of the days among themselves [K]."""
     air_tau_h: float = 36.0
     air_lag_h: float = 3.0
+    pressure_mean: float = 1006.0
+    """At hub height [hPa]."""
+    pressure_spread: float = 9.0
+    humidity_mean: float = 0.75
+    """Relative; what is above 1 is 1: fog."""
+    humidity_spread: float = 0.12
+    direction_mean: float = 240.0
+    """Where the wind comes from most often [°], 90 is east."""
+    direction_spread: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.turbulence_class not in REFERENCE_INTENSITY:
+            choice = ", ".join(REFERENCE_INTENSITY)
+            raise ValueError(f"turbulence_class is {self.turbulence_class!r}, there are {choice}")
+        for name in ("gusts_per_day", "lulls_per_day"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name):g}, it must not be negative")
 
 
 class WeatherBlock(NamedTuple):
@@ -45,27 +86,76 @@ class WeatherBlock(NamedTuple):
     """Mean wind at hub height [m/s]."""
     air: Floats
     """Air temperature [°C]."""
+    gust: Floats
+    """What a gust adds to the wind, in standard deviations of turbulence."""
+    direction: Floats
+    """Where the wind comes from [°], 0 … 360."""
+    density: Floats
+    """Of the air [kg/m³]."""
+    humidity: Floats
+    """Relative, 0 … 1."""
+    intensity: float
+    """I_ref of the climate's turbulence class."""
 
 
 class Weather:
     """The weather as it goes on, block by block."""
 
     def __init__(self, streams: Streams, period_s: float, climate: Climate) -> None:
+        def slow(purpose: str, tau_h: float, lag_h: float) -> SmoothNoise:
+            stream = streams(f"weather/{purpose}")
+            return SmoothNoise(stream, period_s, tau_h * 3600, lag_h * 3600)
+
         self._climate = climate
-        self._wind = SmoothNoise(
-            streams("weather/wind"), period_s, climate.wind_tau_h * 3600, climate.wind_lag_h * 3600
-        )
-        self._air = SmoothNoise(
-            streams("weather/air"), period_s, climate.air_tau_h * 3600, climate.air_lag_h * 3600
-        )
+        self._start_ns: int | None = None
+        self._wind = slow("wind", climate.wind_tau_h, climate.wind_lag_h)
+        self._air = slow("air", climate.air_tau_h, climate.air_lag_h)
+        self._pressure = slow("pressure", 48.0, 6.0)
+        self._humidity = slow("humidity", 12.0, 2.0)
+        self._direction = slow("direction", 12.0, 1.0)
+        self._gusts = Gusts(streams("weather/gusts"), climate.gusts_per_day)
+        self._lulls = Lulls(streams("weather/lulls"), climate.lulls_per_day)
 
     def advance(self, times: NDArray[np.int64]) -> WeatherBlock:
         """Weather at ``times [k]``, ns since the epoch, the next ones of an even series."""
         climate = self._climate
-        gauss = self._wind.advance(len(times))
-        days = climate.air_spread * self._air.advance(len(times))
-        hours = daily_cycle((times % DAY_NS) / HOUR_NS, climate.air_daily)
-        return WeatherBlock(
-            wind=weibull_wind(gauss, climate.weibull_shape, climate.weibull_scale),
-            air=climate.air_mean + days + hours,
+        if self._start_ns is None:
+            self._start_ns = int(times[0])
+        t_s = (times - self._start_ns) / NS_PER_S
+        hours = (times % DAY_NS) / HOUR_NS
+        air = self._temperature(times, hours)
+        pressure = climate.pressure_mean + climate.pressure_spread * self._pressure.advance(
+            len(times)
         )
+        return WeatherBlock(
+            wind=self._mean_wind(times, hours) * self._lulls.advance(t_s),
+            air=air,
+            gust=self._gusts.advance(t_s),
+            direction=self._turn(len(times)),
+            density=air_density(pressure, air),
+            humidity=self._moisture(len(times)),
+            intensity=REFERENCE_INTENSITY[climate.turbulence_class],
+        )
+
+    def _mean_wind(self, times: NDArray[np.int64], hours: Floats) -> Floats:
+        climate = self._climate
+        gauss = self._wind.advance(len(times))
+        wind = weibull_wind(gauss, climate.weibull_shape, climate.weibull_scale)
+        season = yearly_cycle(times / DAY_NS, climate.wind_seasonal, climate.windiest_day)
+        return wind * (1 + daily_cycle(hours, climate.wind_daily, WARMEST_HOUR) + season)
+
+    def _temperature(self, times: NDArray[np.int64], hours: Floats) -> Floats:
+        climate = self._climate
+        days = climate.air_spread * self._air.advance(len(times))
+        season = yearly_cycle(times / DAY_NS, climate.air_seasonal, climate.warmest_day)
+        return climate.air_mean + season + days + daily_cycle(hours, climate.air_daily)
+
+    def _moisture(self, steps: int) -> Floats:
+        climate = self._climate
+        moist = climate.humidity_mean + climate.humidity_spread * self._humidity.advance(steps)
+        return np.clip(moist, 0.1, 1.0)
+
+    def _turn(self, steps: int) -> Floats:
+        climate = self._climate
+        veer = climate.direction_spread * self._direction.advance(steps)
+        return (climate.direction_mean + veer) % 360
