@@ -1,5 +1,7 @@
 """Builds the kernels and carries `config/` into the wheel; everything else is in pyproject.toml.
 
+The examples go into `streamer`, the scenarios into `simulators`, which finds its own without it.
+
 Each kernel is an optional extension: where it cannot be compiled the build goes on, and the same
 file runs as Python. Beside each compiled kernel lies the SHA-256 of the source it came from, which
 `detectors.kernels` compares before it believes it.
@@ -57,7 +59,7 @@ class BuildKernels(build_ext):
 
 
 class BuildPython(build_py):
-    """The packages, and `config/` as data inside `streamer`, where any kind of install keeps it."""
+    """The packages, and `config/` as data inside them, where any kind of install keeps it."""
 
     def run(self) -> None:
         super().run()
@@ -67,8 +69,15 @@ class BuildPython(build_py):
                 self.copy_file(source, target)
 
     def config_files(self) -> list[tuple[str, str]]:
-        home = Path(self.build_lib, "streamer", "share", "config")
-        return [(str(p), str(home / p.name)) for p in sorted(Path("config").glob("*.yaml"))]
+        homes = {
+            "config": "streamer/share/config",
+            "config/scenarios": "simulators/share/scenarios",
+        }
+        return [
+            (str(path), str(Path(self.build_lib, home, path.name)))
+            for source, home in homes.items()
+            for path in sorted(Path(source).glob("*.yaml"))
+        ]
 
     def get_source_files(self) -> list[str]:
         return [*super().get_source_files(), *(source for source, _ in self.config_files())]

@@ -130,7 +130,8 @@ class _TrailingMean:
     def _sums(self, known: Floats) -> Floats:
         """Of each window: the difference of two running sums."""
         running = np.concatenate([np.zeros((1, known.shape[1])), np.cumsum(known, axis=0)])
-        return running[self._window :] - running[: -self._window]
+        sums: Floats = running[self._window :] - running[: -self._window]
+        return sums
 
 
 class _Spread:
@@ -145,7 +146,7 @@ class _Spread:
         known = np.concatenate([self._rest, rows])
         whole = len(known) // self._window * self._window
         self._rest = known[whole:]
-        hours = known[:whole].reshape(-1, self._window, known.shape[1])
+        hours = known[:whole].reshape(whole // self._window, self._window, known.shape[1])
         self._means.append(hours.mean(axis=1))
 
     def std(self) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.clock import LAST_NS, NS_PER_S, parse_time
-from simulators.faults.base import Episode, Fault
+from simulators.faults.base import Episode, Fault, SensorFault
 from simulators.instruments import Instruments
 from simulators.machines import MachineClass, machine_name
 from simulators.processes import Floats
@@ -228,6 +228,13 @@ def _sensors(machine_class: type[MachineClass], asked: Sequence[str] | None) -> 
     return tuple(asked)
 
 
+def _read(farm: Farm) -> tuple[str, ...]:
+    """The sensors that are reported, then those that an instrument fault mixes with them."""
+    faults = [fault for fault in farm.faults if isinstance(fault, SensorFault)]
+    mixed = [name for fault in faults for name in fault.signals(farm.machine_class)[1]]
+    return tuple(dict.fromkeys((*farm.sensors, *mixed)))
+
+
 class _World:
     """The state of one run."""
 
@@ -235,10 +242,11 @@ class _World:
         streams = Streams(farm.seed, noise=farm.noise)
         self._farm = farm
         self._weather = Weather(streams, farm.period_s, farm.climate)
-        wanted = frozenset(farm.sensors)
+        self._read = _read(farm)
+        wanted = frozenset(self._read)
         self._fleet = farm.machine_class(len(farm.machines), streams, farm.period_s, wanted)
         known = {sensor.name: sensor for sensor in farm.machine_class.instruments}
-        self._instruments = Instruments([known[name] for name in farm.sensors], streams)
+        self._instruments = Instruments([known[name] for name in self._read], streams)
         rows = {name: row for row, name in enumerate(farm.machines)}
         self._episodes = [
             (fault, Episode(rows[fault.machine], streams(f"fault/{fault!r}")))
@@ -262,7 +270,7 @@ class _World:
         true = self._fleet.advance(weather, self._conditions(t_s))
         values = self._instruments.read(true)
         self._falsify(t_s, values)
-        return Block(times, values)
+        return Block(times, values[:, :, : len(farm.sensors)])
 
     def _conditions(self, t_s: Floats) -> Mapping[str, Floats]:
         """Hidden conditions of all machines as the faults leave them, ``[k, machines]`` each."""
@@ -278,5 +286,5 @@ class _World:
 
     def _falsify(self, t_s: Floats, values: Floats) -> None:
         for fault, episode in self._episodes:
-            sensors = {name: values[:, episode.row, i] for i, name in enumerate(self._farm.sensors)}
+            sensors = {name: values[:, episode.row, i] for i, name in enumerate(self._read)}
             fault.on_instrument(t_s, sensors, episode)

@@ -13,7 +13,7 @@ import numpy as np
 from simulators.operation import DERATE_C, DERATED_KW, RECOVER_C, Flags
 from simulators.power import RATED_POWER_KW, RATED_SPEED_RPM
 from simulators.processes import Floats
-from simulators.thermal import thermal_memory
+from simulators.thermal import steady_temperature, thermal_memory
 
 RATED_RISE_K = (35.0, 45.0)
 """Gearbox oil above the air at rated power."""
@@ -75,7 +75,8 @@ def step_oil(
     power = np.where(state.derated, np.minimum(power, DERATED_KW), power)
     resistance = np.where(state.fan, fast, slow)
     keep = np.where(state.fan, keep_fast, keep_slow)
-    oil = keep * state.oil + (1 - keep) * (air + resistance * (heat + LOAD_LOSS * power))
+    settled = steady_temperature(air, resistance, heat + LOAD_LOSS * power)
+    oil = keep * state.oil + (1 - keep) * settled
     fan = (oil > FAN_ON_C) | (state.fan & (oil > FAN_OFF_C))
     derated = (oil > DERATE_C) | (state.derated & (oil > RECOVER_C))
     return OilState(oil, fan, derated), power
@@ -103,7 +104,7 @@ class Gearbox:
         heat = FRICTION_KW_PER_RPM * (1 + WEAR_FRICTION_GAIN * wear) * speed
         cooling = [np.broadcast_to(of, power.shape) for of in self._cooling(conditions)]
         if self._state is None:
-            settled = air[0] + cooling[0][0] * (heat[0] + LOAD_LOSS * power[0])
+            settled = steady_temperature(air[0], cooling[0][0], heat[0] + LOAD_LOSS * power[0])
             never = np.zeros(settled.shape, dtype=np.bool_)
             self._state = OilState(settled, never, never)
         return self._walk(air, heat, power, cooling)

@@ -80,7 +80,7 @@ def yaw_loss(misalignment_deg: Floats) -> Floats:
     """What oblique wind leaves of the power, ``cos(γ)^1.88``.
 
     >>> yaw_loss(np.array([0.0, 20.0])).round(3)
-    array([1.   , 0.89])
+    array([1.  , 0.89])
     """
     return np.cos(np.radians(misalignment_deg)) ** YAW_EXPONENT
 

@@ -135,7 +135,7 @@ class NoiseAndLag:
         self._started = False
 
     def advance(self, time_s: Floats) -> tuple[Floats, Floats]:
-        """The next u and r, ``[k, count]`` each; T is that, or ``[k, 1]`` where all have the same."""
+        """The next u and r, ``[k, count]`` each; T is that too, or ``[k, 1]`` where all share it."""
         self._start(time_s[0])
         keep, feed, keep_lagged = self._mean_step(time_s)
         to_noise, to_both, to_lagged = self._shocks(time_s, keep, feed, keep_lagged)
@@ -149,6 +149,28 @@ class NoiseAndLag:
             u = noise[i] = keep[i] * u + push_noise[i]
         self._noise, self._lagged = u, r
         return noise, lagged
+
+    def advance_one(self, steps: int, time_s: float) -> Floats:
+        """The next r ``[steps]`` of a single process whose T never changes; the same numbers.
+
+        In Python's own floats, which for one number at a time are ten times as fast as NumPy.
+        """
+        time = np.full(1, time_s)
+        self._start(time)
+        keep, feed, keep_lagged = self._mean_step(time)
+        to_noise, to_both, to_lagged = self._shocks(time, keep, feed, keep_lagged)
+        shocks = self._stream.standard_normal((steps, 2))
+        pushes_noise = (to_noise * shocks[:, 0]).tolist()
+        pushes_lagged = (to_both * shocks[:, 0] + to_lagged * shocks[:, 1]).tolist()
+        kept, fed = keep.item(), feed.item()
+        u, r = self._noise.item(), self._lagged.item()
+        lagged = []
+        for push_noise, push_lagged in zip(pushes_noise, pushes_lagged, strict=True):
+            r = fed * u + keep_lagged * r + push_lagged
+            u = kept * u + push_noise
+            lagged.append(r)
+        self._noise, self._lagged = np.full(1, u), np.full(1, r)
+        return np.array(lagged)
 
     def _mean_step(self, time_s: Floats) -> tuple[Floats, Floats, float]:
         """exp(A·Δt): what u keeps of itself, what of u goes to r, what r keeps of itself."""
@@ -192,5 +214,4 @@ class SmoothNoise:
 
     def advance(self, steps: int) -> Floats:
         """The next ``[steps]`` values."""
-        _, lagged = self._noise.advance(np.full((steps, 1), float(self._tau_s)))
-        return self._scale * lagged[:, 0]
+        return self._scale * self._noise.advance_one(steps, self._tau_s)

@@ -11,7 +11,7 @@
 | α | share of the power that becomes heat | 1 |
 
 The lumped first-order form is the usual one for turbine temperatures (e.g. arXiv:2404.04126, in
-discrete form); the sizes of R, C, μ and α are chosen in `simulators.turbine`.
+discrete form); the sizes of R, C, μ and α are chosen in `simulators.gearbox`.
 """
 
 from __future__ import annotations
@@ -25,22 +25,18 @@ WARMEST_HOUR = 15.0
 YEAR_DAYS = 365.2425
 
 
-def steady_temperature(
-    ambient: Floats,
-    rotor_rpm: Floats,
-    power_kw: Floats,
-    *,
-    resistance: Floats | float,
-    friction: Floats | float,
-    loss: float,
-) -> Floats:
+def steady_temperature(ambient: Floats, resistance: Floats, heat_kw: Floats) -> Floats:
     """Temperature [°C] at which heat in equals heat out, ``T_a + R·(μ·ω + α·P)``.
 
-    >>> gearbox = {"resistance": 0.8, "friction": 1.0, "loss": 0.0076}
-    >>> steady_temperature(np.array([10.0]), np.array([12.0]), np.array([5000.0]), **gearbox)
+    Args:
+        ambient: T_a [°C].
+        resistance: R [K/kW].
+        heat_kw: μ·ω + α·P, of friction and load [kW].
+
+    >>> steady_temperature(np.array([10.0]), np.array([0.8]), np.array([50.0]))
     array([50.])
     """
-    return ambient + resistance * (friction * rotor_rpm + loss * power_kw)
+    return ambient + resistance * heat_kw
 
 
 def thermal_memory(period_s: float, resistance: Floats, capacity: Floats) -> Floats:

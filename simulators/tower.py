@@ -55,7 +55,8 @@ def blade_passing_hz(rotor_rpm: Floats) -> Floats:
     >>> blade_passing_hz(np.array([12.1]))
     array([0.605])
     """
-    return BLADES * rotor_rpm / 60
+    passing: Floats = BLADES * rotor_rpm / 60
+    return passing
 
 
 def shaking(sigma: Floats, wind: Floats, rotor_rpm: Floats) -> Floats:

@@ -112,7 +112,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "bearing_wear.generator": _worn(
         "generator", "generator_vibration", "generator_bearing_temperature"
     ),
-    "cooling_loss": Condition("gearbox_cooler", (*OIL, "status", "power", *WINDINGS, *AROUND)),
+    "cooling_loss": Condition(
+        "gearbox_cooler", (*OIL, "status", "power", *WINDINGS, *AROUND, *PITCHES)
+    ),
     "winding_heating.u": _heated(0),
     "winding_heating.v": _heated(1),
     "winding_heating.w": _heated(2),

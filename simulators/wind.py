@@ -18,8 +18,9 @@ LENGTH_SCALE_M = 340.2
 REFERENCE_INTENSITY = {"A": 0.16, "B": 0.14, "C": 0.12}
 """Expected turbulence intensity at 15 m/s by turbulence class (IEC 61400-1 ed. 3, table 1)."""
 
-CALMEST_M_S = 0.5
-"""Below this mean wind the eddies pass no slower; keeps the time scale finite in a calm."""
+CALMEST_M_S, FASTEST_M_S = 0.5, 50.0
+"""Outside these mean winds the eddies pass no slower or faster: the time scale stays finite in a
+calm, and in any storm above the lag of the rotor."""
 
 
 def weibull_wind(gauss: Floats, shape: float, scale: float) -> Floats:
@@ -61,7 +62,7 @@ def turbulence_time_s(mean_wind: Floats) -> Floats:
     >>> turbulence_time_s(np.array([10.0])).round(1)
     array([34.])
     """
-    return LENGTH_SCALE_M / np.maximum(mean_wind, CALMEST_M_S)
+    return LENGTH_SCALE_M / np.clip(mean_wind, CALMEST_M_S, FASTEST_M_S)
 
 
 class Turbulence:

@@ -114,7 +114,9 @@ def test_the_wheel_holds_the_packages_the_config_and_nothing_else(wheel: Path) -
         for path in (ROOT / package.replace(".", "/")).iterdir()
         if path.is_file() and not path.name.endswith((".so", ".so.sha256"))
     }
-    wanted |= {f"streamer/share/config/{path.name}" for path in (ROOT / "config").iterdir()}
+    wanted |= {f"streamer/share/config/{path.name}" for path in (ROOT / "config").glob("*.*")}
+    scenarios = (ROOT / "config/scenarios").iterdir()
+    wanted |= {f"simulators/share/scenarios/{path.name}" for path in scenarios}
     assert {name for name in held if ".dist-info/" not in name} == wanted
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
@@ -140,6 +142,22 @@ def test_config_is_found_in_an_installed_wheel(wheel: Path, tmp_path: Path) -> N
     found = Path(ran.stdout.strip())
     assert found.is_relative_to(home), ran.stderr
     assert found.read_bytes() == (ROOT / "config/turbines.yaml").read_bytes()
+
+
+def test_scenarios_are_found_in_an_installed_wheel_and_in_a_checkout(
+    wheel: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "installed"
+    pip("install", *RECIPE, "--target", home, wheel)
+    program = """
+from simulators.scenario_file import load_scenario, shipped_scenarios
+shipped = shipped_scenarios()
+print(load_scenario("storm_week", quick=True).name, *shipped, *{p.parent for p in shipped.values()})
+"""
+    names = sorted(path.stem for path in (ROOT / "config/scenarios").iterdir())
+    for root, where in ((home, "simulators/share/scenarios"), (ROOT, "config/scenarios")):
+        ran = run(sys.executable, program, tmp_path, root)
+        assert ran.stdout.split() == ["storm_week", *names, str(root / where)], ran.stderr
 
 
 def test_an_unknown_config_is_refused_by_naming_the_known() -> None:

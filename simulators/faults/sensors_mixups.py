@@ -67,8 +67,7 @@ class SensorSwapped(SensorFault):
     """A sensor and another of its machine are exchanged, as by two cables at the wrong terminals.
 
     The other is the next of the same unit, else the next there is; the next among the usual sensors
-    if it is one of them, else among all. Where one of the two is not reported, the terminal of the
-    other is dead. There is no half of it.
+    if it is one of them, else among all. There is no half of it.
     """
 
     name: ClassVar[str] = "sensor_swapped"
@@ -93,13 +92,9 @@ class SensorSwapped(SensorFault):
 
     def on_instrument(self, t_s: Floats, values: Mapping[str, Floats], episode: Episode) -> None:
         there = self.active(t_s)
-        if self.severity == 0:
-            return
-        if self.target in values and self.other in values:
+        if self.severity > 0:
             one, two = values[self.target], values[self.other]
             one[there], two[there] = two[there], one[there]
-        else:
-            values[self.target if self.target in values else self.other][there] = math.nan
 
 
 def exchanged_with(machine_class: type[MachineClass], sensor: str) -> str:

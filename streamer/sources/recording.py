@@ -2,7 +2,8 @@
 
 This is what ``mosquitto_sub -F %J`` and ``telltale simulate --out`` write. ``payload`` may be any
 JSON value; a string is taken as the payload's text. ``tst`` (ISO 8601), where it stands, is when
-the message was received.
+the message was received. A line with ``retain`` is of a message that the broker had kept from
+earlier; it is passed over, as the daemon passes it over.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class _Line(msgspec.Struct):
     topic: str
     payload: msgspec.Raw
     tst: str | None = None
+    retain: bool | int = False
 
 
 _line = msgspec.json.Decoder(_Line)
@@ -44,7 +46,9 @@ def messages(path: Path) -> Iterator[Message | BadLine]:
     with path.open("rb") as file:
         for number, text in enumerate(file, 1):
             if text.strip():
-                yield _message(path, number, text)
+                found = _message(path, number, text)
+                if isinstance(found, BadLine) or not found.retain:
+                    yield found
 
 
 def _message(path: Path, number: int, text: bytes) -> Message | BadLine:
@@ -56,7 +60,7 @@ def _message(path: Path, number: int, text: bytes) -> Message | BadLine:
     received = time.time_ns() if line.tst is None else timestamp_ns(line.tst)
     if isinstance(received, Fault):
         return BadLine(path, number, received.detail)
-    return Message(line.topic, payload, received)
+    return Message(line.topic, payload, received, retain=bool(line.retain))
 
 
 def _payload(raw: msgspec.Raw) -> bytes:

@@ -102,6 +102,11 @@ def test_a_fault_after_the_end_of_the_run_is_no_part_of_it() -> None:
     assert truth(farm("overheating@T01:100h:0.9"), HOURS) == []
 
 
+def test_what_moves_no_sensor_is_never_detectable() -> None:
+    (told,) = truth(farm("link_duplicates@T01:10h"), HOURS)
+    assert (told.signal, told.t_detectable) == ([], None)
+
+
 def test_a_silent_sensor_is_seen_after_half_an_hour() -> None:
     from simulators.detectability import _TrailingMean
 

@@ -63,14 +63,47 @@ def test_every_run_starts_anew() -> None:
     np.testing.assert_array_equal(values(farm, 8), values(farm, 8))
 
 
-@pytest.mark.parametrize("scale", [3.0, 9.0, 30.0])
+ILL = [
+    parse_fault(f"{fault}@{machine}:2h")
+    for fault, machine in (
+        ("overheating", "T01"),
+        ("icing", "T02"),
+        ("pitch_actuator.stuck", "T03"),
+        ("pitch_actuator.leakage", "T04"),
+        ("curtailment", "T02"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    "climate",
+    [
+        Climate(weibull_scale=3.0, wind_tau_h=2),
+        Climate(air_mean=40.0, gusts_per_day=100, lulls_per_day=20),
+        Climate(weibull_scale=30.0, wind_tau_h=2, air_mean=5.0, humidity_mean=0.95),
+    ],
+    ids=["calm", "hot", "stormy"],
+)
 @pytest.mark.parametrize("block_steps", [1, 7, 500])
-def test_blocks_have_no_seams(block_steps: int, scale: float) -> None:
-    """Also where the mean wind hangs about cut-in or cut-out, and the state there counts."""
+def test_blocks_have_no_seams(block_steps: int, climate: Climate) -> None:
+    """Also where machines start, stop, derate, ice and stick, and the state there counts."""
     farm = Farm(
-        machines=4, period_s=120, faults=FAULTS, climate=Climate(weibull_scale=scale, wind_tau_h=2)
+        machines=4, period_s=120, sensors="all", faults=[*FAULTS, *ILL[1:]], climate=climate
     )
     np.testing.assert_array_equal(values(farm, 30), values(farm, 30, block_steps))
+
+
+def test_what_is_reported_does_not_change_what_it_says() -> None:
+    """Parts of the machine that nobody looks at are not simulated, and nobody else notices."""
+    every = Farm(machines=3, seed=3, period_s=600, sensors="all", faults=ILL[:2])
+    said = values(every, 48)
+    for i, name in enumerate(every.sensors):
+        alone = Farm(machines=3, seed=3, period_s=600, sensors=[name])
+        np.testing.assert_array_equal(values(alone, 48)[:, 2, 0], said[:, 2, i], err_msg=name)
+    some = ("vibration", "gearbox_bearing_temperature", "power", "generator_kurtosis")
+    few = Farm(machines=3, seed=3, period_s=600, sensors=some, faults=ILL[:1])
+    there = [every.sensors.index(name) for name in some]
+    np.testing.assert_array_equal(values(few, 48)[:, ::2], said[:, ::2, there])
 
 
 def test_a_longer_run_begins_like_a_shorter_one() -> None:
@@ -104,9 +137,17 @@ def test_machines_are_named_alike_in_farms_of_all_sizes() -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**32), period_s=st.sampled_from([1.0, 60.0, 600.0]))
-def test_values_stay_in_the_ranges_of_their_instruments(seed: int, period_s: float) -> None:
-    farm = Farm(machines=3, seed=seed, period_s=period_s)
+@given(
+    seed=st.integers(0, 2**32),
+    period_s=st.sampled_from([0.1, 1.0, 60.0, 600.0, 7200.0]),
+    scale=st.sampled_from([1.0, 9.0, 30.0]),
+    air=st.sampled_from([-25.0, 5.0, 40.0]),
+)
+def test_values_stay_in_the_ranges_of_their_instruments(
+    seed: int, period_s: float, scale: float, air: float
+) -> None:
+    climate = Climate(weibull_scale=scale, air_mean=air, turbulence_class="A", humidity_mean=0.95)
+    farm = Farm(machines=3, seed=seed, period_s=period_s, sensors="all", climate=climate)
     reported = values(farm, 48 * period_s / 60)
     assert np.isfinite(reported).all()
     for i, instrument in enumerate(farm.machine_class.instruments):

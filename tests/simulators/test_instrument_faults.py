@@ -355,15 +355,19 @@ class TestSwapped:
             assert exchanged_with(TURBINE, sensor) in set(TURBINE.usual) - {sensor}
 
     @pytest.mark.parametrize("reported", ["gearbox_temperature", "ambient_temperature"])
-    def test_where_the_other_is_not_reported_nothing_comes(self, reported: str) -> None:
+    def test_where_the_other_is_not_reported_its_value_comes_all_the_same(
+        self, reported: str
+    ) -> None:
         fault = parse_fault("sensor_swapped@T01:30m")
         farm = Farm(machines=1, faults=[fault], sensors=[reported, "power"])
         (truth,) = farm.truth()
         assert truth.signal == [reported]
         said = next(farm.run(1)).values[:, 0]
-        assert np.isnan(said[30:, 0]).all()
-        assert not np.isnan(said[:30]).any()
-        assert not np.isnan(said[:, 1]).any()
+        other = exchanged_with(TURBINE, reported)
+        healthy = Farm(machines=1, sensors=[reported, other, "power"])
+        here, there, power = next(healthy.run(1)).values[:, 0].T
+        np.testing.assert_array_equal(said[:, 0], np.r_[here[:30], there[30:]])
+        np.testing.assert_array_equal(said[:, 1], power)
 
     def test_none_is_its_own_other(self) -> None:
         for sensor in INSTRUMENTS:

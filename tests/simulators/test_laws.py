@@ -9,7 +9,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.power import power_curve, power_running, rotor_speed, walk_running
+from simulators import tower
+from simulators.air import air_density, equivalent_wind
+from simulators.drivetrain import GENERATOR_WINDING, WEAR_HEAT_K, Part, winding_heat
+from simulators.gearbox import (
+    FAN_GAIN,
+    FRICTION_KW_PER_RPM,
+    LOAD_LOSS,
+    RATED_HEAT_KW,
+    OilState,
+    step_oil,
+)
+from simulators.gusts import GUST_S, lull, operating_gust
+from simulators.icing import ice_step
+from simulators.lubrication import filter_drop, oil_pressure, pump_flow, relative_viscosity
+from simulators.operation import steps_since_change, walk_running
+from simulators.pitch import (
+    LEAKING,
+    SOUND,
+    follow_decay,
+    pitch_schedule,
+    response_time_s,
+    sag,
+    softness,
+    unevenness,
+)
+from simulators.power import (
+    GEAR_RATIO,
+    available_power,
+    idling_speed,
+    power_curve,
+    tracked_speed,
+    wind_for_power,
+    yaw_loss,
+)
 from simulators.processes import (
     Lag,
     NoiseAndLag,
@@ -19,8 +52,18 @@ from simulators.processes import (
     lagged_share,
     memory,
 )
-from simulators.thermal import daily_cycle, steady_temperature, thermal_memory
-from simulators.vibration import vibration_rms
+from simulators.rotor import commanded_pitch
+from simulators.thermal import daily_cycle, steady_temperature, thermal_memory, yearly_cycle
+from simulators.vibration import crest_factor, kurtosis, spikes, vibration_rms
+from simulators.wake import (
+    STEP_DEG,
+    Wakes,
+    added_intensity,
+    grid,
+    jensen_deficit,
+    overlap,
+    thrust_coefficient,
+)
 from simulators.wind import (
     LENGTH_SCALE_M,
     REFERENCE_INTENSITY,
@@ -108,6 +151,14 @@ class TestProcesses:
         assert autocorrelation(noise, 5) == pytest.approx(memory(300, 270), abs=0.02)
         assert noise.std() == pytest.approx(1, abs=0.02)
 
+    @pytest.mark.parametrize("steps", [1, 50])
+    def test_one_process_is_one_of_many(self, steps: int) -> None:
+        """The quick form of a lone process gives the numbers of the form for many."""
+        lone, many = (NoiseAndLag(np.random.default_rng(6), 60, 300.0) for _ in range(2))
+        for _ in range(2):
+            _, lagged = many.advance(np.full((steps, 1), 5000.0))
+            assert lone.advance_one(steps, 5000.0).tolist() == lagged[:, 0].tolist()
+
     def test_it_starts_stationary(self) -> None:
         first = OrnsteinUhlenbeck(np.random.default_rng(2), 60, 6000, count=20_000).advance(1)
         assert first.std() == pytest.approx(1, abs=0.02)
@@ -183,22 +234,180 @@ class TestPower:
         # The published table falls by 1 kW from 11.4 to 12 m/s.
         assert power_curve(np.array([low]))[0] <= power_curve(np.array([high]))[0] + 1
 
-    def test_a_gust_does_not_stop_a_running_machine(self) -> None:
-        gust = np.array([26.0, 26.0])
-        assert power_running(gust, np.array([True, False])).tolist() == [5000, 0]
+    @given(st.floats(3, 11.4))
+    def test_up_to_rated_wind_what_there_is_is_what_the_curve_says(self, wind: float) -> None:
+        here = np.array([wind])
+        assert available_power(here)[0] == pytest.approx(power_curve(here)[0], rel=1e-12)
+
+    def test_above_rated_wind_there_is_more_by_the_third_power(self) -> None:
+        there = available_power(np.array([11.4, 14.4, 22.8, 70.0]))
+        assert there[1] / there[0] == pytest.approx((14.4 / 11.4) ** 3, rel=1e-3)
+        assert there[2] / there[0] == pytest.approx(8, rel=1e-3)
+        assert np.isfinite(there).all()
+
+    @given(st.floats(41, 5000))
+    def test_the_curve_read_the_other_way(self, power: float) -> None:
+        wind = wind_for_power(np.array([power]))
+        assert power_curve(wind)[0] == pytest.approx(power, rel=1e-3)
 
     def test_rotor_speed_holds_the_tip_speed_ratio_within_its_range(self) -> None:
-        wind = np.array([3.0, 8.0, 12.0])
-        speed = rotor_speed(wind, np.array([True, True, True]))
+        speed = tracked_speed(np.array([3.0, 8.0, 12.0]))
         assert speed[0] == 6.9
         assert speed[1] * 2 * math.pi / 60 * 63 / 8.0 == pytest.approx(8.0)
         assert speed[2] == 12.1
-        assert (rotor_speed(wind, np.zeros(3, dtype=bool)) <= 1).all()
+        assert (idling_speed(np.array([0.0, 2.0, 30.0])) <= 1).all()
 
+    def test_the_generator_turns_at_1173_7_rpm(self) -> None:
+        assert pytest.approx(1173.7) == 12.1 * GEAR_RATIO
+
+    def test_oblique_wind_costs_the_cosine_to_the_1_88(self) -> None:
+        assert yaw_loss(np.array([25.0]))[0] == pytest.approx(math.cos(math.radians(25)) ** 1.88)
+
+
+class TestOperation:
     def test_the_controller_has_hysteresis_at_both_ends(self) -> None:
         wind = np.array([2.9, 3.0, 2.6, 2.4, 2.9, 10, 24, 25.5, 23, 22, 24])[:, np.newaxis]
-        running = walk_running(wind, np.array([False]))[:, 0].astype(int).tolist()
+        free, idle = np.array([[False]]), np.array([False])
+        running = walk_running(wind, free, idle)[:, 0].astype(int).tolist()
         assert running == [0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]
+
+    def test_nobody_runs_while_held(self) -> None:
+        wind, idle = np.full((3, 1), 10.0), np.array([True])
+        held = np.array([[False], [True], [False]])
+        assert walk_running(wind, held, idle)[:, 0].tolist() == [True, False, True]
+
+    @given(
+        flags=st.lists(st.booleans(), min_size=1, max_size=20),
+        before=st.booleans(),
+        steps=st.integers(1, 9),
+    )
+    def test_steps_since_change_are_counted(
+        self, *, flags: list[bool], before: bool, steps: int
+    ) -> None:
+        expected, last, count = [], before, steps
+        for flag in flags:
+            count = count + 1 if flag == last else 1
+            last = flag
+            expected.append(count)
+        walked = steps_since_change(
+            np.array(flags)[:, np.newaxis], np.array([before]), np.array([steps])
+        )
+        assert walked[:, 0].tolist() == expected
+
+
+class TestPitch:
+    @pytest.mark.parametrize(("wind", "pitch"), [(11.4, 0), (12, 3.83), (18, 14.92), (25, 23.47)])
+    def test_published_points_of_the_schedule(self, wind: float, pitch: float) -> None:
+        assert pitch_schedule(np.array([wind]))[0] == pitch
+
+    def test_an_actuator_lags_a_ramp_by_its_response_time(self) -> None:
+        """Of x'' + 2ζω x' + ω² x = ω² t settles at t − 2ζ/ω."""
+        frequency, damping = SOUND
+        step_s, position, speed = 1e-4, 0.0, 0.0
+        for i in range(50_000):
+            push = frequency**2 * (i * step_s - position) - 2 * damping * frequency * speed
+            speed += push * step_s
+            position += speed * step_s
+        assert 5.0 - position == pytest.approx(response_time_s(*SOUND), abs=2e-3)
+
+    def test_a_leaking_actuator_is_slower_and_softer(self) -> None:
+        none, full = np.zeros(1), np.ones(1)
+        sound, ill = follow_decay(0.5, none, none), follow_decay(0.5, full, none)
+        assert sound == pytest.approx(math.exp(-0.5 / 0.108), rel=1e-3)
+        assert ill == pytest.approx(math.exp(-0.5 / (2 * LEAKING[1] / LEAKING[0])))
+        assert softness(none, none) == 0
+        assert softness(full, none) == pytest.approx((11.11 / 3.42) ** 2 - 1)
+        assert sag(np.array([8.0]), none) == 0
+
+    def test_blades_that_agree_are_even(self) -> None:
+        one, other = np.array([[3.0]]), np.array([[5.0]])
+        assert unevenness([one, one, one]) == 0
+        assert unevenness([one, other, one]) == 2
+
+    def test_a_capped_machine_pitches_where_it_would_pass_its_cap(self) -> None:
+        early = np.zeros((1, 1))
+        at_cap = wind_for_power(np.array([3000.0]))
+        assert commanded_pitch(at_cap * 0.99, 3000.0, early) == 0
+        assert commanded_pitch(at_cap * 1.1, 3000.0, early) > 2
+        assert commanded_pitch(np.array([15.0]), 5000.0, early) == pitch_schedule(np.array([15.0]))
+
+
+class TestAir:
+    @pytest.mark.parametrize(
+        ("pressure", "air", "density"),
+        [(1013.25, 15, 1.225), (1013.25, 0, 1.292), (900, 25, 1.0516)],
+    )
+    def test_density_at_known_points(self, pressure: float, air: float, density: float) -> None:
+        """The ICAO standard atmosphere at sea level, and dry air at 0 °C."""
+        here = air_density(np.array([pressure]), np.array([float(air)]))
+        assert here[0] == pytest.approx(density, abs=1e-3)
+
+    @given(st.floats(0.9, 1.4))
+    def test_power_goes_with_density(self, density: float) -> None:
+        """(V_eq)³ ∝ ρ."""
+        wind = equivalent_wind(np.array([8.0]), np.array([density]))
+        assert (wind / 8) ** 3 == pytest.approx(density / 1.225)
+
+
+class TestGusts:
+    def test_the_extreme_operating_gust_of_the_standard(self) -> None:
+        """IEC 61400-1: it peaks at T/2 with 0.74 of its height and dips to −0.26 before."""
+        t_s = np.linspace(-1, GUST_S + 1, 5001)
+        gust = operating_gust(t_s)
+        assert t_s[gust.argmax()] == pytest.approx(GUST_S / 2, abs=0.01)
+        assert gust.max() == pytest.approx(0.74)
+        assert gust.min() == pytest.approx(-0.26, abs=0.01)
+        assert not gust[(t_s < 0) | (t_s > GUST_S)].any()
+
+    def test_a_lull_is_deepest_in_the_middle(self) -> None:
+        t_s = np.linspace(-100, 3700, 39)
+        assert t_s[lull(t_s, 3600).argmax()] == 1800
+        assert lull(t_s, 3600)[[0, -1]].tolist() == [0, 0]
+
+
+class TestWake:
+    def test_deficit_behind_one_turbine(self) -> None:
+        """Jensen: U = U₀(1 − (1 − √(1−C_T))·(D/(D + 2kx))²); at 0 m it is that of the rotor."""
+        seven = jensen_deficit(np.array([0.8]), np.array([7.0]))
+        assert seven[0] == pytest.approx((1 - math.sqrt(0.2)) / 1.7**2)
+        assert jensen_deficit(np.array([8 / 9]), np.array([0.0]))[0] == pytest.approx(2 / 3)
+
+    def test_thrust_is_that_of_the_reference_turbine(self) -> None:
+        """NREL 5 MW, C_T of FLORIS' table at 8, 15, 20 and 25 m/s."""
+        at = thrust_coefficient(np.array([8.0, 15, 20, 25]))
+        np.testing.assert_allclose(at, [0.8, 0.33, 0.14, 0.08], atol=0.06)
+
+    def test_turbulence_added_at_seven_diameters(self) -> None:
+        assert added_intensity(0.8, np.array([7.0]))[0] == pytest.approx(
+            1 / (1.5 + 0.8 * 7 / math.sqrt(0.8))
+        )
+
+    def test_in_line_with_the_wind_a_row_has_wakes_and_its_first_has_none(self) -> None:
+        """Wind from the west, three machines from west to east, then from the north."""
+        wakes, wind = Wakes(3), np.array([8.0, 8.0])
+        deficit = wakes.deficit(wind, np.array([270.0, 0.0]))
+        # Three machines stand in two columns: T01 and T02 in a row, T03 north of T01.
+        np.testing.assert_allclose(deficit[0], [0, 0.1913, 0], atol=1e-3)
+        np.testing.assert_allclose(deficit[1], [0.1913, 0, 0], atol=1e-3)
+
+    def test_wakes_add_in_squares(self) -> None:
+        column, row = grid(9)
+        last = int(np.flatnonzero((column == 2) & (row == 1))[0])
+        deficit = Wakes(9).deficit(np.array([8.0]), np.array([270.0]))[0, last]
+        near, far = jensen_deficit(np.array([0.8]), np.array([7.0, 14.0]))
+        assert deficit == pytest.approx(math.hypot(near, far), rel=1e-6)
+
+    @given(st.floats(0, 359.999), st.integers(1, 30))
+    def test_somebody_always_stands_in_the_free_wind(self, direction: float, n: int) -> None:
+        at_step = np.array([direction // STEP_DEG * STEP_DEG])
+        deficit = Wakes(n).deficit(np.array([8.0]), at_step)
+        assert deficit.min() == 0
+        assert deficit.max() < 0.35
+
+    def test_a_wake_covers_whom_it_meets(self) -> None:
+        """At 7 D the wake is 1.7 D wide: it misses who stands 1.35 D beside its axis."""
+        aside = np.array([0.0, 0.34, 1.36])
+        np.testing.assert_allclose(overlap(np.full(3, 7.0), aside), [1, 1, 0])
 
 
 class TestHeat:
@@ -209,15 +418,10 @@ class TestHeat:
         warmed = first_order(np.array([10.0]), keep, (1 - keep) * settled)
         assert warmed[-1, 0] == pytest.approx(50 - 40 * math.exp(-3600 / (0.8 * 4500)))
 
-    @given(st.floats(0.2, 2), st.floats(0.1, 3), st.floats(0.001, 0.02))
-    def test_where_it_settles_heat_in_equals_heat_out(
-        self, resistance: float, friction: float, loss: float
-    ) -> None:
-        air, speed, power = np.array([12.0]), np.array([11.0]), np.array([4000.0])
-        settled = steady_temperature(
-            air, speed, power, resistance=resistance, friction=friction, loss=loss
-        )
-        assert (settled - air) / resistance == pytest.approx(friction * speed + loss * power)
+    @given(st.floats(0.2, 2), st.floats(1, 80))
+    def test_where_it_settles_heat_in_equals_heat_out(self, resistance: float, heat: float) -> None:
+        settled = steady_temperature(np.array([12.0]), np.array([resistance]), np.array([heat]))
+        assert (settled - 12) / resistance == pytest.approx(heat)
 
     def test_the_warmest_hour_is_three_in_the_afternoon(self) -> None:
         hours = np.arange(24.0)
@@ -225,8 +429,145 @@ class TestHeat:
         assert hours[cycle.argmax()] == 15
         assert cycle.mean() == pytest.approx(0, abs=1e-12)
 
+    def test_the_warmest_day_and_the_coldest(self) -> None:
+        days = np.arange(365.0)
+        cycle = yearly_cycle(days, 6.0, 200.0)
+        assert days[cycle.argmax()] == 200
+        assert days[cycle.argmin()] == pytest.approx(200 - 182.6, abs=1)
+
+    def test_rated_operation_settles_at_the_rise(self) -> None:
+        """Friction and load share the rated heat: R times it is the rise."""
+        heat = FRICTION_KW_PER_RPM * 12.1 + LOAD_LOSS * 5000
+        assert heat == pytest.approx(RATED_HEAT_KW)
+
+    def test_hot_oil_derates_until_it_is_cool(self) -> None:
+        """On above 80 °C, off below 75; 75 % of the rated power in between."""
+        one = np.ones(1)
+        cooling = (0.8 * one, 0.8 * (1 - FAN_GAIN) * one, 0 * one, 0 * one)
+        told = []
+        state = OilState(70 * one, one > 2, one > 2)
+        for air in (45.0, 50.0, 50.0, 46.0, 40.0):
+            state, power = step_oil(state, air * one, 12.5 * one, 5000 * one, cooling)
+            told.append((round(state.oil[0], 1), power[0]))
+        # 45 + 40: hot. Then derated: 50 + 0.704·(12.5 + 28.125) = 78.6, 46 + 28.6 = 74.6: cool.
+        assert told == [(85.0, 5000), (78.6, 3750), (78.6, 3750), (74.6, 3750), (75.2, 5000)]
+
+    def test_the_fan_has_hysteresis(self) -> None:
+        one = np.ones(1)
+        cooling = (0.8 * one, 0.5 * one, 0 * one, 0 * one)
+        state = OilState(40 * one, one > 2, one > 2)
+        fans = []
+        for heat in (70.0, 85.0, 100.0, 85.0):
+            state, _ = step_oil(state, 0 * one, heat * one, 0 * one, cooling)
+            fans.append(bool(state.fan[0]))
+        # 0.8·70 = 56 stays off; 68 on; 0.5·100 = 50: off again; 68: on.
+        assert fans == [False, True, False, True]
+
+    def test_a_part_warms_with_its_time_constant(self) -> None:
+        part = Part(GENERATOR_WINDING, 60.0, 1, np.random.default_rng(1))
+        again = np.random.default_rng(1)
+        rise, tau = again.uniform(60, 85), again.uniform(1200, 2400)
+        air, still, full = np.full((1, 1), 10.0), np.zeros((1, 1)), np.ones((1, 1))
+        assert part.advance(air, still, still)[0, 0] == 10
+        minutes = 40
+        hot = part.advance(*(np.repeat(x, minutes, axis=0) for x in (air, full, full)))[-1, 0]
+        assert hot == pytest.approx(10 + rise * (1 - math.exp(-60 * minutes / tau)))
+
+    def test_copper_warms_with_the_square_of_the_load(self) -> None:
+        def settled(load: float) -> float:
+            part = Part(GENERATOR_WINDING, 60.0, 1, np.random.default_rng(1))
+            return float(
+                part.advance(np.zeros((1, 1)), np.zeros((1, 1)), np.full((1, 1), load))[0, 0]
+            )
+
+        assert settled(0.5) == pytest.approx(settled(1.0) / 4)
+
+    def test_an_ill_winding_warms_its_neighbours_a_little(self) -> None:
+        none, full = np.zeros(1), np.ones(1)
+        own, other = winding_heat(full, none, none), winding_heat(none, full, none)
+        assert own == 1.6
+        assert 1 < other < 1.1
+
+    def test_a_worn_bearing_is_5_to_20_kelvin_warmer(self) -> None:
+        assert 5 <= WEAR_HEAT_K <= 20
+
+
+class TestLubrication:
+    def test_thin_oil_passes_more_easily(self) -> None:
+        cold, warm = relative_viscosity(np.array([22.0, 50.0]))
+        assert cold / warm == pytest.approx(2, rel=0.01)
+        flow = pump_flow(np.array([1.0]))
+        assert filter_drop(0.7, flow, cold, 0.0) == pytest.approx(2 * 0.7, rel=0.01)
+        assert oil_pressure(3.0, flow, warm, 0.0) == 3.0
+
+    def test_what_a_clogged_filter_drops_the_bearings_lack(self) -> None:
+        flow, viscosity = np.ones(1), np.ones(1)
+        assert filter_drop(0.7, flow, viscosity, 1.0) == pytest.approx(3 * 0.7)
+        assert oil_pressure(3.0, flow, viscosity, 1.0) == pytest.approx(1.8)
+
+    def test_the_electric_pump_keeps_some_flow_at_rest(self) -> None:
+        assert 0 < pump_flow(np.array([0.0]))[0] < 0.5
+
+
+class TestTower:
+    def test_the_resonance_is_where_the_blades_pass_at_6_5_rpm(self) -> None:
+        rpm = np.linspace(1, 12.1, 1000)
+        gain = tower.amplification(tower.blade_passing_hz(rpm), tower.MODE_HZ, tower.DAMPING)
+        assert rpm[gain.argmax()] == pytest.approx(60 * 0.324 / 3, abs=0.1)
+        assert gain.max() == pytest.approx(1 / (2 * tower.DAMPING), rel=0.02)
+
+    def test_at_equal_wind_the_slow_rotor_shakes_more(self) -> None:
+        slow, fast = (
+            tower.shaking(np.array([1.0]), np.array([8.0]), np.array([rpm]))[0]
+            for rpm in (6.9, 12.1)
+        )
+        assert slow > 1.5 * fast
+
+    def test_the_force_of_a_mass_grows_with_the_square_of_speed(self) -> None:
+        half, full = tower.unbalanced_shaking(np.array([0.2]), np.array([6.05, 12.1]))
+        assert full == pytest.approx(0.2)
+        assert half == pytest.approx(0.05)
+
+
+class TestIce:
+    @pytest.mark.parametrize(
+        ("air", "humidity", "change"),
+        [(-5, 0.95, 1 / 6), (-5, 0.7, 0), (0.5, 0.95, 0), (4, 0.95, -1 / 2), (4, 0.5, -1 / 2)],
+    )
+    def test_it_grows_in_cold_damp_air_and_melts_in_warm(
+        self, air: float, humidity: float, change: float
+    ) -> None:
+        """In an hour: a sixth of the worst, or half of it gone."""
+        ice = ice_step(*(np.array([x]) for x in (0.5, air, humidity, 1.0)), 3600.0)
+        assert ice[0] == pytest.approx(0.5 + change)
+
+    def test_it_stays_within_0_and_1(self) -> None:
+        assert ice_step(*(np.array([x]) for x in (0.01, 9.0, 0.5, 1.0)), 3600.0) == 0
+        assert ice_step(*(np.array([x]) for x in (0.99, -9.0, 0.9, 1.0)), 3600.0) == 1
+
+    def test_a_mild_case_grows_no_further_than_its_severity(self) -> None:
+        ice = np.zeros(1)
+        for _ in range(100):
+            ice = ice_step(ice, np.array([-9.0]), np.array([0.9]), np.array([0.4]), 600.0)
+        assert ice[0] == pytest.approx(0.4, abs=0.02)
+
 
 class TestVibration:
+    def test_kurtosis_of_sound_machinery_is_that_of_a_gaussian(self) -> None:
+        sample = np.random.default_rng(1).standard_normal(1_000_000)
+        assert np.mean(sample**4) / np.mean(sample**2) ** 2 == pytest.approx(3, abs=0.02)
+        assert kurtosis(3.0, np.zeros(1), 0.0)[0] == 3
+
+    def test_spikes_come_first_and_go_while_the_level_grows(self) -> None:
+        """Kurtosis from 3 to 8 early in the wear, and nearly back at its end; crest the same."""
+        wear = np.linspace(0, 1, 1001)
+        for law, base, peak in ((kurtosis, 3.0, 8.0), (crest_factor, 3.5, 6.5)):
+            course = law(base, wear, 0.0)
+            assert course.max() == pytest.approx(peak, abs=0.01)
+            assert wear[course.argmax()] < 0.3
+            assert course[-1] < base + 0.6
+        assert spikes(np.zeros(1), 0.2) == 0
+
     def test_shares_of_speed_and_load(self) -> None:
         quiet = vibration_rms(2.0, np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0]), 0.1, 0.0)
         np.testing.assert_allclose(quiet, [0.3, 2.0, 2.6])

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,11 +20,13 @@ import pytest
 
 from simulators import Farm, parse_fault
 from simulators import mqtt as simulators_mqtt
+from simulators.access import Access
 from simulators.command import add_arguments, main
+from simulators.messages import Message
 from simulators.mqtt import BrokerError, Pace, Publisher, publish
-from simulators.payloads import Message, telemetry, with_truth
+from simulators.payloads import telemetry, with_truth
 from tests.servers._process import free_port
-from tests.servers.mosquitto import Mosquitto, MosquittoFactory, password_lines
+from tests.servers.mosquitto import PASSWORD, Mosquitto, MosquittoFactory, password_lines
 
 ROOT = Path(__file__).parents[2]
 SOON_S = 30.0
@@ -33,7 +36,7 @@ FARM = Farm(machines=4, period_s=60, faults=[parse_fault("overheating@T02:30m-1h
 class Subscriber:
     """Hears everything a broker says, in a session that outlives its connection."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, access: Access) -> None:
         self.heard: list[paho.MQTTMessage] = []
         self.distinct: set[tuple[str, bytes]] = set()
         self._changed = threading.Condition()
@@ -42,9 +45,10 @@ class Subscriber:
             paho.CallbackAPIVersion.VERSION2, client_id="subscriber", clean_session=False
         )
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=2)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
+        access.give(self._client)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self._subscribed.wait(SOON_S)
@@ -72,8 +76,8 @@ class Subscriber:
 
 
 @contextlib.contextmanager
-def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
-    hearing = Subscriber(broker.port)
+def subscriber(broker: Mosquitto, access: Access | None = None) -> Iterator[Subscriber]:
+    hearing = Subscriber(broker.port, access or Access())
     try:
         yield hearing
     finally:
@@ -90,12 +94,14 @@ def simulate(*arguments: object) -> int:
     return main(parser.parse_args([str(argument) for argument in arguments]))
 
 
-@pytest.mark.parametrize("qos", [0, 1])
-@pytest.mark.parametrize(("dialect", "batch"), [("json", 1), ("array", 7), ("number", 1)])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("dialect", "batch"), [("json", 1), ("array", 7), ("gateway", 20), ("number", 1)]
+)
 def test_every_message_arrives_and_is_acknowledged(
     mosquitto: Mosquitto, dialect: str, batch: int, qos: int
 ) -> None:
-    messages = list(with_truth(FARM, 2, telemetry(FARM, 2, dialect, batch)))
+    messages = list(with_truth(FARM.truth(2), telemetry(FARM, 2, dialect, batch)))
     with subscriber(mosquitto) as hearing, Publisher("127.0.0.1", mosquitto.port, qos) as publisher:
         sent = publish(publisher, messages)
         hearing.wait_for(len(messages))
@@ -110,7 +116,10 @@ def test_every_message_arrives_and_is_acknowledged(
     assert json.loads(truth.payload)["fault"] == "overheating"
 
 
-def test_nothing_is_lost_when_the_broker_restarts(start_mosquitto: MosquittoFactory) -> None:
+@pytest.mark.parametrize("qos", [1, 2])
+def test_nothing_is_lost_when_the_broker_restarts(
+    start_mosquitto: MosquittoFactory, qos: int
+) -> None:
     broker = start_mosquitto(persistence=True)
     messages = list(telemetry(FARM, 2))
 
@@ -121,7 +130,7 @@ def test_nothing_is_lost_when_the_broker_restarts(start_mosquitto: MosquittoFact
                 broker.start()
             yield message
 
-    with subscriber(broker) as hearing, Publisher("127.0.0.1", broker.port) as publisher:
+    with subscriber(broker) as hearing, Publisher("127.0.0.1", broker.port, qos) as publisher:
         sent = publish(publisher, restart_on_the_way())
         hearing.wait_for_distinct(len(messages))
     assert sent.acknowledged == sent.messages == len(messages)
@@ -161,6 +170,106 @@ def test_the_command_publishes_and_sums_up(
     assert said == f"180 readings in 181 messages to {address}, 181 acknowledged\n"
     (told,) = [m for m in hearing.heard if m.topic.startswith("sim/")]
     assert truth.read_text("utf-8") == told.payload.decode() + "\n"
+
+
+def test_what_a_broker_keeps_is_told_to_who_comes_later(mosquitto: Mosquitto) -> None:
+    kept = Message("plant/demo/T01/telemetry", {"ts": 1, "power": 2.0}, 0, 1, retain=True)
+    with Publisher("127.0.0.1", mosquitto.port) as publisher:
+        publish(publisher, [kept])
+    with subscriber(mosquitto) as hearing:
+        hearing.wait_for(1)
+    assert hearing.heard[0].retain
+
+
+class TestAccess:
+    def test_a_user_logs_in_with_a_password_from_a_file(
+        self, start_mosquitto: MosquittoFactory, tmp_path: Path
+    ) -> None:
+        broker = start_mosquitto(*password_lines(tmp_path, "farm"))
+        secret = tmp_path / "secret"
+        secret.write_text(f"{PASSWORD}\n")
+        login = ("--user", "farm", "--password-file", secret, "--qos", 2)
+        with subscriber(broker, Access("farm", PASSWORD)) as hearing:
+            address = f"127.0.0.1:{broker.port}"
+            assert simulate("--mqtt", address, "--machines", 2, "--hours", 1, *login) == 0
+            hearing.wait_for(120)
+        assert {message.qos for message in hearing.heard} == {2}
+
+    def test_a_wrong_password_is_refused_in_one_sentence(
+        self,
+        start_mosquitto: MosquittoFactory,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        broker = start_mosquitto(*password_lines(tmp_path, "farm"))
+        secret = tmp_path / "secret"
+        secret.write_text("wrong\n")
+        address = f"127.0.0.1:{broker.port}"
+        login = ("--user", "farm", "--password-file", secret)
+        assert simulate("--mqtt", address, "--hours", 1, *login) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: the broker at {address} refuses the connection: Not auth")
+        assert said.count("\n") == 1
+        assert "wrong" not in said
+
+    def test_the_way_is_encrypted(
+        self, start_mosquitto: MosquittoFactory, authority: Path, tmp_path: Path
+    ) -> None:
+        broker = start_mosquitto(*tls_lines(authority))
+        believed = authority / "ca.crt"
+        with subscriber(broker, Access(ca_file=str(believed))) as hearing:
+            address = f"127.0.0.1:{broker.port}"
+            arguments = ("--machines", 2, "--hours", 1, "--ca-file", believed)
+            assert simulate("--mqtt", address, *arguments) == 0
+            hearing.wait_for(120)
+
+    # paho leaves the closing of a socket that was refused to the garbage collector.
+    @pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+    def test_a_broker_whose_authority_is_unknown_is_not_believed(
+        self,
+        start_mosquitto: MosquittoFactory,
+        authority: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        broker = start_mosquitto(*tls_lines(authority))
+        address = f"127.0.0.1:{broker.port}"
+        assert simulate("--mqtt", address, "--hours", 1, "--tls") == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: the broker at {address} is not believed: ")
+        assert said.count("\n") == 1
+
+    def test_what_is_no_certificate_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "ca.crt").write_text("-----BEGIN NONSENSE-----")
+        access = Access(ca_file=str(tmp_path / "ca.crt"))
+        with pytest.raises(ValueError, match=r"ca\.crt holds no certificate in PEM form"):
+            Publisher("127.0.0.1", access=access)
+
+    def test_a_password_is_not_shown(self) -> None:
+        assert "secret" not in repr(Access("farm", "secret"))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate authority with a server's certificate, made by openssl."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    where = tmp_path_factory.mktemp("tls")
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=where, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-batch")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server")
+    (where / "names").write_text("subjectAltName=IP:127.0.0.1")
+    signer = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+    openssl("x509", "-req", "-in", "server.csr", *signer, "-out", "server.crt")
+    return where
+
+
+def tls_lines(authority: Path) -> tuple[str, ...]:
+    files = {"cafile": "ca.crt", "certfile": "server.crt", "keyfile": "server.key"}
+    return tuple(f"{key} {authority / name}" for key, name in files.items())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
