@@ -42,3 +42,13 @@ def parse_time(text: str) -> int:
     if time_ns > LAST_NS:
         raise ValueError(f"start {text!r} is after 2262-04-11, the last day there is")
     return time_ns
+
+
+def since_1970(unit_ns: int, time_ns: int) -> float:
+    """A time in another unit than ns; whole where it is whole.
+
+    >>> since_1970(1_000_000, 1_767_225_600_500_000_000), since_1970(10**9, 1_500_000_000)
+    (1767225600500, 1.5)
+    """
+    whole, rest = divmod(time_ns, unit_ns)
+    return time_ns / unit_ns if rest else whole

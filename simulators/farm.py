@@ -194,8 +194,8 @@ class Farm:
 
     def _check_visible(self, fault: Fault) -> None:
         """Refuse a fault whose every trace is in sensors that are not reported."""
-        _, signals = fault.signals(self.machine_class)
-        if signals and not set(signals) & set(self.sensors):
+        if not fault.shows_in(self.machine_class, self.sensors):
+            _, signals = fault.signals(self.machine_class)
             raise ValueError(
                 f"{fault}: it shows in {', '.join(signals)}, and none of them is reported"
             )

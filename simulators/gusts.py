@@ -33,8 +33,8 @@ def operating_gust(t_s: Floats) -> Floats:
 def lull(t_s: Floats, duration_s: float) -> Floats:
     """Share of a lull's depth that is there ``t_s`` after it began, ``(1 − cos(2πt/T))/2``.
 
-    >>> lull(np.array([0.0, 900.0, 1800.0, 3600.0, 4000.0]), 3600.0).tolist()
-    [0.0, 0.5, 1.0, 0.0, 0.0]
+    >>> lull(np.array([0.0, 900.0, 1800.0, 3600.0, 4000.0]), 3600.0).round(9)
+    array([0. , 0.5, 1. , 0. , 0. ])
     """
     return (1 - np.cos(2 * np.pi * np.clip(t_s / duration_s, 0, 1))) / 2
 

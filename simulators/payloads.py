@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from simulators.clock import iso_time, parse_time
+from simulators.clock import iso_time, parse_time, since_1970
 from simulators.farm import Block, Farm
 from simulators.messages import Message
 from simulators.transport import carried
@@ -31,16 +31,6 @@ SENSOR = "plant/{site}/{machine}/{sensor}"
 TRUTH = "sim/truth/{machine}"
 
 WriteTime = Callable[[int], str | float]
-
-
-def since_1970(unit_ns: int, time_ns: int) -> float:
-    """A time in another unit than ns; whole where it is whole.
-
-    >>> since_1970(1_000_000, 1_767_225_600_500_000_000), since_1970(10**9, 1_500_000_000)
-    (1767225600500, 1.5)
-    """
-    whole, rest = divmod(time_ns, unit_ns)
-    return time_ns / unit_ns if rest else whole
 
 
 TIMES: dict[str, WriteTime] = {

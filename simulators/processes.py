@@ -135,7 +135,7 @@ class NoiseAndLag:
         self._started = False
 
     def advance(self, time_s: Floats) -> tuple[Floats, Floats]:
-        """The next u and r, ``[k, count]`` each; T is that too, or ``[k, 1]`` where all share it."""
+        """The next u and r, ``[k, count]`` each; T is that too, or ``[k, 1]`` if shared."""
         self._start(time_s[0])
         keep, feed, keep_lagged = self._mean_step(time_s)
         to_noise, to_both, to_lagged = self._shocks(time_s, keep, feed, keep_lagged)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import UnionType
@@ -23,7 +22,7 @@ from typing import Any
 
 from simulators.farm import MACHINE_CLASSES
 from simulators.faults import Fault
-from simulators.faults.grammar import read_fault
+from simulators.faults.grammar import instead_of, read_fault
 from simulators.machines import machine_name
 from simulators.scenarios import Scenario, check_begins
 from simulators.spread import KEYS as SPREAD_KEYS
@@ -78,7 +77,7 @@ def _path(name_or_path: str | Path) -> Path:
     if str(name_or_path) not in shipped:
         raise ValueError(
             f"there is no scenario {str(name_or_path)!r} (a file of your own ends in .yaml), "
-            f"{_instead(str(name_or_path), shipped)}"
+            f"{instead_of(str(name_or_path), shipped)}"
         )
     return shipped[str(name_or_path)]
 
@@ -107,7 +106,7 @@ def _scenario(name: str, said: dict[str, Any]) -> Scenario:
     if scenario.machine_class not in MACHINE_CLASSES:
         raise ValueError(
             f"machine_class: there is no {scenario.machine_class!r}, "
-            f"{_instead(scenario.machine_class, MACHINE_CLASSES)}"
+            f"{instead_of(scenario.machine_class, MACHINE_CLASSES)}"
         )
     kind = MACHINE_CLASSES[scenario.machine_class]
     try:
@@ -197,10 +196,4 @@ def _check_keys(said: Mapping[str, Any], known: Iterable[str], where: str = "") 
     known = tuple(known)
     for key in said:
         if key not in known:
-            raise ValueError(f"{where}there is no key {key!r}, {_instead(str(key), known)}")
-
-
-def _instead(name: str, choices: Iterable[str]) -> str:
-    choices = tuple(choices)
-    near = get_close_matches(name, choices, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(choices) or 'none'}"
+            raise ValueError(f"{where}there is no key {key!r}, {instead_of(str(key), known)}")

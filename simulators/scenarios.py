@@ -92,9 +92,7 @@ def _may_show(what: str, farm: Farm) -> bool:
 
 
 def _shows(fault: Fault, farm: Farm) -> bool:
-    """Is there a trace of it in what is reported, or in the messages?"""
-    _, signals = fault.aimed(farm.machine_class).signals(farm.machine_class)
-    return not signals or not set(signals).isdisjoint(farm.sensors)
+    return fault.aimed(farm.machine_class).shows_in(farm.machine_class, farm.sensors)
 
 
 DEMO_MACHINES = 12

@@ -55,8 +55,7 @@ def blade_passing_hz(rotor_rpm: Floats) -> Floats:
     >>> blade_passing_hz(np.array([12.1]))
     array([0.605])
     """
-    passing: Floats = BLADES * rotor_rpm / 60
-    return passing
+    return BLADES * rotor_rpm / 60
 
 
 def shaking(sigma: Floats, wind: Floats, rotor_rpm: Floats) -> Floats:
@@ -70,7 +69,8 @@ def shaking(sigma: Floats, wind: Floats, rotor_rpm: Floats) -> Floats:
     turning = np.minimum(rotor_rpm / SLOWEST_SPEED_RPM, 1) ** 2
     mode = amplification(blade_passing_hz(rotor_rpm), MODE_HZ, DAMPING)
     passing = PASSING * (wind / 10) ** 2 * turning * mode
-    return np.hypot(TURBULENT * sigma, passing)
+    shaken: Floats = np.hypot(TURBULENT * sigma, passing)
+    return shaken
 
 
 def uneven_shaking(per_deg: float, uneven_deg: Floats, wind: Floats, rotor_rpm: Floats) -> Floats:

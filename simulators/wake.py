@@ -63,7 +63,7 @@ def overlap(downwind_d: Floats, aside_d: Floats) -> Floats:
     """Share of the rotor's width that a wake covers, 0 … 1; none for who is not downwind.
 
     >>> overlap(np.array([7.0, 7.0, -7.0]), np.array([0.0, 0.85, 0.0])).round(2)
-    array([1.  , 0.5 , 0.  ])
+    array([1. , 0.5, 0. ])
     """
     wake_radius = 0.5 + DECAY * np.maximum(downwind_d, 0)
     share = np.clip(wake_radius + 0.5 - np.abs(aside_d), 0, 1)

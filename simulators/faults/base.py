@@ -9,7 +9,7 @@ its family and a line in `FAULTS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -91,6 +91,14 @@ class Fault:
         Only of a fault that is `aimed`.
         """
         raise NotImplementedError
+
+    def shows_in(self, machine_class: type[MachineClass], reported: Collection[str]) -> bool:
+        """Does it move a reported sensor, or is it none of the sensors' business?
+
+        Only of a fault that is `aimed`.
+        """
+        _, signals = self.signals(machine_class)
+        return not signals or not set(signals).isdisjoint(reported)
 
     def aimed(self, machine_class: type[MachineClass]) -> Self:
         """This fault with its target filled in, if machines of this class can have it.

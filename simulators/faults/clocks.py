@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
-from simulators.clock import EPOCH, NS_PER_S, iso_time
+from simulators.clock import EPOCH, NS_PER_S, iso_time, since_1970
 from simulators.faults.base import Episode, Expected, TransportFault
 from simulators.faults.links import severity_now
 from simulators.faults.sensors import sign
@@ -116,7 +116,7 @@ class EpochUnit(ClockFault):
         return tuple(UNITS_NS)
 
     def stamped(self, time_ns: int, at: Moment) -> Any:
-        return _number(time_ns, UNITS_NS[self.target])
+        return since_1970(UNITS_NS[self.target], time_ns)
 
 
 def read_time(stamp: str | float) -> int:
@@ -140,7 +140,7 @@ def write_time(time_ns: int, like: str | float) -> str | float:
     >>> write_time(60_000_000_000, "2026-01-01T00:00:00Z"), write_time(60_500_000_000, 1767225600)
     ('1970-01-01T00:01:00Z', 60.5)
     """
-    return iso_time(time_ns) if isinstance(like, str) else _number(time_ns, _unit_ns(like))
+    return iso_time(time_ns) if isinstance(like, str) else since_1970(_unit_ns(like), time_ns)
 
 
 def _unit_ns(number: float) -> int:
@@ -150,10 +150,6 @@ def _unit_ns(number: float) -> int:
     if number < 1e14:
         return NS_PER_MS
     return 1000 if number < 1e17 else 1
-
-
-def _number(time_ns: int, unit_ns: int) -> float:
-    return time_ns / unit_ns if time_ns % unit_ns else time_ns // unit_ns
 
 
 def _whole_ms(seconds: float) -> int:

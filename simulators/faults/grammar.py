@@ -116,7 +116,7 @@ def fault_kind(name: str) -> type[Fault]:
         ValueError: there is none, and which one may be meant.
     """
     if name not in FAULTS:
-        raise ValueError(f"there is no {name!r}, {_instead(name, FAULTS)}")
+        raise ValueError(f"there is no {name!r}, {instead_of(name, FAULTS)}")
     return FAULTS[name]
 
 
@@ -155,7 +155,7 @@ def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What `_build` takes, from the values of a mapping."""
     for key in entry:
         if key not in KEYS:
-            raise ValueError(f"there is no key {key!r}, {_instead(str(key), KEYS)}")
+            raise ValueError(f"there is no key {key!r}, {instead_of(str(key), KEYS)}")
     for key in KEYS[:3]:
         if entry.get(key) is None:
             raise ValueError(f"{key} is missing")
@@ -192,7 +192,8 @@ def _severity(value: object) -> str:
         raise ValueError(f"severity is {value!r}, it must be a number within 0 … 1") from None
 
 
-def _instead(name: str, choices: Iterable[str]) -> str:
+def instead_of(name: str, choices: Iterable[str]) -> str:
     """What to write instead of a name that does not exist."""
+    choices = tuple(choices)
     near = get_close_matches(name, choices, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(choices)}"
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(choices) or 'none'}"

@@ -157,7 +157,7 @@ class _Source:
         aimed = [
             self.kind(machine="all", target=one, onset_s=0).aimed(machine_class) for one in choice
         ]
-        self._targets = [fault.target for fault in aimed if _shows(fault, machine_class, reported)]
+        self._targets = [one.target for one in aimed if one.shows_in(machine_class, reported)]
         if not self._targets:
             raise ValueError(f"rate of {what}: it shows in none of the reported sensors")
 
@@ -180,12 +180,6 @@ class _Source:
             end_s=onset_s + ramp_s + log_uniform(self._ranges.lasts_s, chance[2]),
             severity=round(low + (high - low) * chance[0], 2),
         )
-
-
-def _shows(fault: Fault, machine_class: type[MachineClass], reported: Sequence[str]) -> bool:
-    """Does it move a reported sensor, or is it none of the sensors' business?"""
-    _, signals = fault.signals(machine_class)
-    return not signals or bool(set(signals) & set(reported))
 
 
 def _apart(drawn: Sequence[Fault], beside: Sequence[Fault]) -> list[Fault]:
