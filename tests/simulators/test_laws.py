@@ -390,6 +390,10 @@ class TestWake:
         np.testing.assert_allclose(deficit[0], [0, 0.1913, 0], atol=1e-3)
         np.testing.assert_allclose(deficit[1], [0.1913, 0, 0], atol=1e-3)
 
+    def test_turbulence_of_a_wake_at_seven_diameters(self) -> None:
+        added = Wakes(3).added_variance(np.array([8.0]), np.array([270.0]))[0]
+        np.testing.assert_allclose(np.sqrt(added), [0, 8 * 0.129, 0], atol=0.01)
+
     def test_wakes_add_in_squares(self) -> None:
         column, row = grid(9)
         last = int(np.flatnonzero((column == 2) & (row == 1))[0])

@@ -108,6 +108,30 @@ class TestRegimes:
         assert seen["pitch_angle_1"][-1] > 1
 
 
+@pytest.mark.parametrize("cut", [1, 7])
+def test_a_start_and_a_sticking_blade_have_no_seams(cut: int) -> None:
+    """At one second, where a start takes many steps, and a block may begin in the midst of it."""
+    block = held(200, wind=np.concatenate([np.full(50, 2.0), np.linspace(8, 20, 150)]))
+    stuck = np.where(np.arange(200) < 154, 0.0, 1.0)
+    whole, parts = turbine(1.0), turbine(1.0)
+    at_once = whole.advance(block, conditions(pitch_actuator__stuck=stuck))
+    bits = [
+        parts.advance(
+            WeatherBlock(*(of[i : i + cut] for of in block[:-1]), block.intensity),
+            conditions(pitch_actuator__stuck=stuck[i : i + cut])
+            if stuck[i : i + cut].any()
+            else conditions(),
+        )
+        for i in range(0, 200, cut)
+    ]
+    for name, of in at_once.items():
+        np.testing.assert_array_equal(
+            np.broadcast_to(of, (200, 1)),
+            np.concatenate([np.broadcast_to(bit[name], (len(bit["power"]), 1)) for bit in bits]),
+            err_msg=name,
+        )
+
+
 class TestDerating:
     hot = run(
         held(24 * 60, wind=14.0, air=np.where(np.arange(1440) < 720, 38.0, 10.0)), cooling_loss=1.0
@@ -201,11 +225,10 @@ class TestTogether:
         wind = np.concatenate([block.values for block in farm.run(24 * 10)])[:, :, 0]
         minutes = wind[: len(wind) // 60 * 60].reshape(-1, 60, 6)
         mean = minutes.mean(axis=(0, 1))
-        intensity = (minutes.std(axis=1) / np.maximum(minutes.mean(axis=1), 1)).mean(axis=0)
+        rough = minutes.std(axis=1).mean(axis=0)
         assert mean[0] > mean[1]
         assert mean[3] > 1.08 * mean[4]
-        assert intensity[1] > intensity[0]
-        assert intensity[4] > intensity[3]
+        assert rough[4] > 1.05 * rough[3]
 
 
 CLIMATES = {
