@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KERNELS := $(wildcard detectors/kernels/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint house servers build bench quality wheel lock clean
+.PHONY: help demo test check lint house servers build bench quality gallery wheel lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -43,6 +43,9 @@ bench: .venv/test servers ## measure, and write benchmarks/RESULTS.md (ARGS=--qu
 
 quality: .venv/test ## compare with what people have today, and write benchmarks/QUALITY.md (ARGS=--quick)
 	$(BIN)/python -m benchmarks.quality_run $(ARGS)
+
+gallery: .venv/test ## draw the pictures of docs/simulator.md anew (ARGS="icing ageing")
+	$(BIN)/python -m docs.gallery $(ARGS)
 
 wheel: .venv/installed ## build dist/telltale-….whl
 	rm -rf build dist

@@ -7,12 +7,17 @@ of 10 minutes, unless a figure says otherwise.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators import Farm
+from simulators import Climate, Farm
+from simulators.power import power_curve
+from simulators.streams import Streams
+from simulators.wake import Wakes, grid
+from simulators.weather import HOUR_NS, Weather
 
 Floats = NDArray[np.float64]
 World = Mapping[str, Floats]
@@ -20,12 +25,12 @@ World = Mapping[str, Floats]
 Figures = dict[str, str]
 
 RATED_KW = 5000.0
-NORMAL, IDLING = 0, 2
+NORMAL, DERATED = 0, 1
+"""Status codes of a machine at work."""
+STORMY_M_S = 15.0
 LAGS = (1, 6, 36, 144)
 """10 min, 1 h, 6 h and 24 h, in means of 10 minutes."""
-IN_HOUR, IN_DAY = 6, 144
-RAISED = 5
-"""Readings a minute apart that a stop lasts at least to be one."""
+IN_HOUR = 6
 
 
 def simulated(
@@ -54,6 +59,7 @@ def measure(year: World, close: World, pumps: World) -> Figures:
         **of_vibration(year),
         **of_operation(year),
         **of_the_farm(means),
+        **of_wakes(),
         **of_pumps(pumps),
     }
 
@@ -66,14 +72,10 @@ def of_power(means: World) -> Figures:
     off = 100 * (power - smooth(wind, power)) / RATED_KW
     near = [off[np.abs(wind - one) < 0.5] for one in (6, 10, 16)]
     return {
-        "power at 5, 7, 9, 11, 13 m/s, kW": listed(
-            (power[np.abs(wind - one) < 0.25].mean() for one in at), ".0f"
-        ),
-        "scatter of power about its curve at 6, 10, 16 m/s, % of rated": listed(
-            (np.std(one) for one in near), ".1f"
-        ),
-        "lower tail: rows more than 3 σ below the curve, of those more than 3 σ off, %": f"{tail(off, wind):.0f}",
-        "wind and power in a year, correlation, machine by machine": span(
+        "power": listed((power[np.abs(wind - one) < 0.25].mean() for one in at), ".0f"),
+        "power_scatter": listed((np.std(one) for one in near), ".1f"),
+        "power_tail": f"{tail(off, wind):.0f}",
+        "power_wind": span(
             correlation(means["wind_speed"][:, i], means["power"][:, i])
             for i in range(means["power"].shape[1])
         ),
@@ -91,17 +93,13 @@ def of_turbulence(close: World) -> Figures:
     low = (mean > 5.4) & (mean < 6.4) & (power.min(axis=1) > 0)
     steps = np.diff(close["wind_speed"], axis=0)
     return {
-        "turbulence intensity at 8 and 15 m/s, mean": listed(
-            map(np.mean, (at_eight, at_fifteen)), ".3f"
-        ),
-        "turbulence intensity at 8 m/s, standard deviation and 90 % quantile": listed(
-            (at_eight.std(), np.quantile(at_eight, 0.9)), ".3f"
-        ),
-        "turbulence by day over turbulence by night": f"{intensity[noon].mean() / intensity[night].mean():.2f}",
-        "power within 10 min at 5.4-6.4 m/s, standard deviation over mean, %": span(
+        "turbulence": listed(map(np.mean, (at_eight, at_fifteen)), ".3f"),
+        "turbulence_spread": listed((at_eight.std(), np.quantile(at_eight, 0.9)), ".3f"),
+        "turbulence_day": f"{intensity[noon].mean() / intensity[night].mean():.2f}",
+        "power_within": span(
             np.quantile(100 * power.std(axis=1)[low] / power.mean(axis=1)[low], (0.1, 0.9)), ".0f"
         ),
-        "10 s changes of wind, kurtosis": f"{kurtosis(steps):.1f}",
+        "increments": f"{kurtosis(steps):.1f}",
     }
 
 
@@ -109,12 +107,10 @@ def of_wind(means: World) -> Figures:
     """The mean wind at a nacelle."""
     wind = means["wind_speed"]
     return {
-        "autocorrelation of wind at 10 min, 1 h, 6 h, 24 h": autocorrelations(wind),
-        "autocorrelation of power at 10 min, 1 h, 6 h, 24 h": autocorrelations(means["power"]),
-        "Weibull shape k": f"{weibull_shape(wind.ravel()):.2f}",
-        "mean wind, m/s": f"{wind.mean():.1f}",
-        "daily amplitude of wind, % of the mean": f"{100 * daily(wind) / wind.mean():.0f}",
-        "daily amplitude of the air, K": f"{daily(means['ambient_temperature']):.1f}",
+        "wind_memory": autocorrelations(wind),
+        "weibull": f"{weibull_shape(wind.ravel()):.2f}",
+        "wind_daily": f"{100 * daily(wind) / wind.mean():.0f}",
+        "air_daily": f"{daily(means['ambient_temperature']):.1f}",
     }
 
 
@@ -127,21 +123,19 @@ def of_temperatures(means: World, close: World) -> Figures:
     nacelle = in_tens(close["nacelle_temperature"]).std(axis=1)
     others = oil - oil.mean(axis=1, keepdims=True)
     return {
-        "gearbox oil by power (<250, -500, -1000, -2500, -4500, >4500 kW), °C": listed(
+        "oil": listed(
             (
                 within(oil, power, low, high).mean()
                 for low, high in itertools.pairwise((50, 250, 500, 1000, 2500, 4500, 5100))
             ),
             ".0f",
         ),
-        "gearbox oil and outside air, correlation": f"{correlation(oil, means['ambient_temperature']):.2f}",
-        "gearbox oil and its bearing, correlation at <250, -500, -1000, >1000 kW": listed(tied[0]),
-        "gearbox oil and main bearing, the same": listed(tied[1]),
-        "what a linear model of gearbox oil leaves: standard deviation, K; R²; lag-1 autocorrelation": linear_model(
-            means
-        ),
-        "nacelle air within 10 min, standard deviation, K": span(np.quantile(nacelle, (0.1, 0.9))),
-        "gearbox oil against the farm's mean, standing offsets, K": f"{others.mean(axis=0).std():.1f}",
+        "oil_air": f"{correlation(oil, means['ambient_temperature']):.2f}",
+        "oil_bearing": listed(tied[0]),
+        "oil_main_bearing": listed(tied[1]),
+        "oil_model": linear_model(means),
+        "nacelle": span(np.quantile(nacelle, (0.1, 0.9))),
+        "oil_siblings": f"{others.mean(axis=0).std():.1f}",
     }
 
 
@@ -152,32 +146,28 @@ def of_vibration(year: World) -> Figures:
     bins = (5, 10, 15, 20)
     tower, wind = averaged(year["tower_acceleration"], 10), averaged(year["wind_speed"], 10)
     return {
-        "gearbox vibration at rated power, mm/s": span((level.mean() for level in levels), ".1f"),
-        "gearbox vibration at rated power, standard deviation over mean, %": span(
-            (100 * level.std() / level.mean() for level in levels), ".0f"
-        ),
-        "… and kurtosis of its logarithm": f"{np.mean([kurtosis(np.log(one)) for one in levels]):.1f}",
-        "kurtosis, mean and standard deviation": about(year["gearbox_kurtosis"]),
-        "crest factor, mean and standard deviation": about(year["gearbox_crest_factor"]),
-        "tower acceleration at 5, 10, 15, 20 m/s, m/s²": listed(
-            tower[np.abs(wind - one) < 0.5].mean() for one in bins
-        ),
+        "vibration": span((level.mean() for level in levels), ".1f"),
+        "vibration_spread": span((100 * level.std() / level.mean() for level in levels), ".0f"),
+        "vibration_tails": f"{np.mean([kurtosis(np.log(one)) for one in levels]):.1f}",
+        "kurtosis": about(year["gearbox_kurtosis"]),
+        "crest_factor": about(year["gearbox_crest_factor"]),
+        "tower": listed(tower[np.abs(wind - one) < 0.5].mean() for one in bins),
     }
 
 
 def of_operation(year: World) -> Figures:
     """Starts and stops, at a reading a minute."""
-    status = year["status"]
-    days = status.size / 1440
-    started = (status[1:] == NORMAL) & (year["power"][:-1] <= 0) & (year["power"][1:] > 0)
-    stops = (year["power"][:-1] > 0) & (year["power"][1:] <= 0)
-    calm = stops & (year["wind_speed"][1:] < 5)
+    working = year["status"] <= DERATED
+    days = working.size / 1440
+    stops = working[:-1] & ~working[1:]
+    storm = stops & (year["wind_speed"][1:] > STORMY_M_S)
+    silent = working & (year["power"] <= 0)
     missing = np.mean([np.isnan(values).mean() for values in year.values()])
-    del started
     return {
-        "stops per turbine-day for want of wind": f"{calm.sum() / days:.1f}",
-        "other stops per turbine-year": f"{365 * (stops.sum() - calm.sum()) / days:.0f}",
-        "readings missing, %": f"{100 * missing:.0f}",
+        "calms": f"{(stops.sum() - storm.sum()) / days:.2f}",
+        "stops": f"{365 * storm.sum() / days:.0f}, by storms",
+        "silent": f"{100 * silent.sum() / working.sum():.1f}",
+        "missing": f"{100 * missing:.0f}",
     }
 
 
@@ -186,21 +176,32 @@ def of_the_farm(means: World) -> Figures:
     wind = means["wind_speed"]
     mean = wind.mean(axis=0)
     together = np.corrcoef(wind.T)
-    place = np.array([(i % 3, i // 3) for i in range(9)])
-    apart = 7 * np.linalg.norm(place[:, None] - place[None], axis=-1)
-    changes = np.corrcoef(np.diff(means["power"], axis=0).T)
-    off = ~np.eye(9, dtype=bool)
-    free = means["power"].max(axis=1)
-    busy = (free > 0.1 * RATED_KW) & (free < 0.6 * RATED_KW)
-    least = np.sort(means["power"][busy], axis=1)[:, :3].mean(axis=1) / free[busy]
+    place = np.stack(grid(wind.shape[1]), axis=1)
+    apart = np.linalg.norm(place[:, np.newaxis] - place, axis=-1)
     return {
-        "10-min wind of two turbines 7 D and 20 D apart, correlation": listed(
-            (together[np.abs(apart - 7) < 0.1].mean(), together[np.abs(apart - 19.8) < 0.1].mean()),
-            ".3f",
+        "wind_together": listed(
+            (together[apart == 1].mean(), together[apart == apart.max()].mean()), ".3f"
         ),
-        "10-min changes of power of two turbines, correlation": f"{changes[off].mean():.2f}",
-        "mean wind from turbine to turbine, standard deviation, %": f"{100 * mean.std() / mean.mean():.1f}",
-        "the three weakest of nine against the strongest at part load, % of power": f"{100 * np.median(least):.0f}",
+        "wind_apart": (f"{100 * mean.std() / mean.mean():.1f}"),
+    }
+
+
+def of_wakes(turbines: int = 64) -> Figures:
+    """A large farm's year, its wakes alone: every machine in the same wind, no turbulence."""
+    weather, wakes = Weather(Streams(1), 3600.0, Climate()), Wakes(turbines)
+    blocks = [weather.advance(HOUR_NS * np.arange(i, i + 730)) for i in range(0, 8760, 730)]
+    left = [1 - wakes.deficit(block.wind, block.direction) for block in blocks]
+    power = [
+        power_curve(block.wind[:, np.newaxis] * one)
+        for block, one in zip(blocks, left, strict=True)
+    ]
+    free = np.mean([power_curve(block.wind) for block in blocks])
+    side = math.isqrt(turbines)
+    along = 1 - wakes.deficit(np.array([8.0]), np.array([270.0]))[0, :side]
+    row = power_curve(8 * along) / power_curve(np.array([8.0]))
+    return {
+        "wakes": f"{100 * (1 - np.mean(power) / free):.0f}",
+        "wakes_row": f"{100 * (1 - row.mean()):.0f}",
     }
 
 
@@ -212,13 +213,9 @@ def of_pumps(pumps: World) -> Figures:
     quick = [np.diff(one) / np.sqrt(2) / one.mean() for one in steady]
     warm = pumps["drive_end_temperature"] - pumps["ambient_temperature"]
     return {
-        "pump: vibration at work, standard deviation over mean, %": span(
-            (100 * one.std() / one.mean() for one in steady), ".0f"
-        ),
-        "pump: the same from minute to minute, %": span((100 * one.std() for one in quick), ".1f"),
-        "pump: bearing above the air at work, K": span(
-            (warm[at_work[:, i], i].mean() for i in range(9)), ".0f"
-        ),
+        "pump_vibration": span((100 * one.std() / one.mean() for one in steady), ".0f"),
+        "pump_vibration_quick": span((100 * one.std() for one in quick), ".1f"),
+        "pump_bearing": span((warm[at_work[:, i], i].mean() for i in range(9)), ".0f"),
     }
 
 
@@ -303,7 +300,7 @@ def kurtosis(values: Floats) -> float:
 
 
 def weibull_shape(wind: Floats) -> float:
-    """k of maximum likelihood, by its fixed-point equation."""
+    """Shape k of maximum likelihood, by its fixed-point equation."""
     log = np.log(wind.clip(0.05))
     k = 2.0
     for _ in range(50):

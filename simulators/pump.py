@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulators.drivetrain import SHORTED_HEAT, Part, Warmth
 from simulators.hydraulics import (
@@ -190,7 +191,7 @@ class Pump:
         """True values ``[k, machines]`` by sensor name."""
         season = conditions["season.warmer"] - conditions["season.colder"]
         air = weather.air[:, np.newaxis] + self._own.air_offset + SEASON_K * season
-        work = self._work(self._turn(len(air), conditions), conditions)
+        work = self._work(self._turn(weather.times, conditions), conditions)
         current = _current(work)
         true = {
             "flow": work.flow,
@@ -206,9 +207,9 @@ class Pump:
             true |= bearing.advance(air, work, conditions)
         return true
 
-    def _turn(self, steps: int, conditions: Mapping[str, Floats]) -> Floats:
+    def _turn(self, times: NDArray[np.int64], conditions: Mapping[str, Floats]) -> Floats:
         """Speed, of the rated one: what the controller's table gives for the demand."""
-        hours, demand = self._plant.advance(steps)
+        hours, demand = self._plant.advance(times)
         flow = RATED_FLOW * demand[:, np.newaxis] * self._own.exposure
         resistance = SUCTION_RESISTANCE + DISCHARGE_RESISTANCE
         asked = speed_for_flow(flow, SHUTOFF_M, DROOP, DELIVERY_M - SUPPLY_M, resistance)

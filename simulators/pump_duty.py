@@ -25,9 +25,9 @@ DEMAND_SPREAD, DEMAND_TAU_S, DEMAND_LAG_S = 0.06, 4 * 3600.0, 1800.0
 DEMAND_LIMITS = (0.3, 1.05)
 SET, TURN_H, CHANGEOVER_H = 3, 24.0, 6.0
 """Of three pumps two work and one stands by, a day each."""
-FIRST_HOUR = 72.0
-"""Since a Monday's midnight: the plant's clock begins with the run, on a Thursday at 0 h, as 2026
-does."""
+EPOCH_HOUR = 72.0
+"""1970 began on a Thursday."""
+HOUR_NS = 3_600_000_000_000
 
 
 class Plant:
@@ -36,15 +36,11 @@ class Plant:
     def __init__(self, streams: Streams, period_s: float) -> None:
         stream = streams("weather/demand")
         self._noise = SmoothNoise(stream, period_s, DEMAND_TAU_S, DEMAND_LAG_S)
-        self._period_h = period_s / 3600
-        self._done = 0
 
-    def advance(self, steps: int) -> tuple[Floats, Floats]:
+    def advance(self, times: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Hours since a Monday's midnight, and the flow asked for, of the rated one; ``[k]``."""
-        index = np.arange(self._done, self._done + steps, dtype=np.float64)
-        self._done += steps
-        hours = FIRST_HOUR + self._period_h * index
-        demand = usual_demand(hours) * (1 + DEMAND_SPREAD * self._noise.advance(steps))
+        hours = EPOCH_HOUR + times / HOUR_NS
+        demand = usual_demand(hours) * (1 + DEMAND_SPREAD * self._noise.advance(len(times)))
         return hours, np.clip(demand, *DEMAND_LIMITS)
 
 

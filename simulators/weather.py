@@ -82,6 +82,8 @@ class Climate:
 class WeatherBlock(NamedTuple):
     """``[k]`` each: what every machine of the farm is given."""
 
+    times: NDArray[np.int64]
+    """ns since the epoch."""
     wind: Floats
     """Mean wind at hub height [m/s]."""
     air: Floats
@@ -128,6 +130,7 @@ class Weather:
             len(times)
         )
         return WeatherBlock(
+            times=times,
             wind=self._mean_wind(times, hours) * self._lulls.advance(t_s),
             air=air,
             gust=self._gusts.advance(t_s),
