@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators import Climate, Farm
-from simulators.power import power_curve
 from simulators.streams import Streams
-from simulators.wake import Wakes, grid
+from simulators.turbine.power import power_curve
+from simulators.turbine.wake import Wakes, grid
 from simulators.weather import HOUR_NS, Weather
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from docs.gallery_pictures import Picture
 from docs.gallery_sheet import DAY_S, FAULTY, SHIFT, TWIN, Scale, finished, mark, scale, sheet
 from simulators import Farm
 from simulators.faults.clocks import read_time
-from simulators.payloads import telemetry
+from simulators.outputs.payloads import telemetry
 from simulators.processes import Floats
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from docs.gallery_pictures import PICTURES
 from docs.generated import with_part
 from simulators import FAULTS, MACHINE_CLASSES
-from simulators.catalogue import FAMILIES
+from simulators.command.catalogue import FAMILIES
 from simulators.machines import MachineClass
 
 FEW = 8

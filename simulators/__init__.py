@@ -13,8 +13,8 @@ From the command line: ``python -m simulators --help``.
 from simulators.farm import MACHINE_CLASSES, Block, Farm
 from simulators.faults import FAULTS, Fault
 from simulators.faults.grammar import parse_fault
-from simulators.scenario_file import load_scenario
 from simulators.scenarios import Scenario
+from simulators.scenarios.file import load_scenario
 from simulators.truth import Truth
 from simulators.weather import Climate
 

@@ -11,7 +11,7 @@
 | α | share of the power that becomes heat | 1 |
 
 The lumped first-order form is the usual one for turbine temperatures (e.g. arXiv:2404.04126, in
-discrete form); the sizes of R, C, μ and α are chosen in `simulators.gearbox`.
+discrete form); the sizes of R, C, μ and α are chosen in `simulators.turbine.gearbox`.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def test_scenarios_are_found_in_an_installed_wheel_and_in_a_checkout(
     home = tmp_path / "installed"
     pip("install", *RECIPE, "--target", home, wheel)
     program = """
-from simulators.scenario_file import load_scenario, shipped_scenarios
+from simulators.scenarios.file import load_scenario, shipped_scenarios
 shipped = shipped_scenarios()
 print(load_scenario("storm_week", quick=True).name, *shipped, *{p.parent for p in shipped.values()})
 """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from detectors.metrics import FaultSpan
     from simulators import Farm
     from simulators.faults import Fault
-    from simulators.payloads import Message
+    from simulators.outputs.payloads import Message
     from streamer.demo.report import Report
     from streamer.demo.stage import Stage
 
@@ -69,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
     except ModuleNotFoundError:
         print("the demo's broker is missing: pip install 'telltale[demo]'", file=sys.stderr)
         return 1
-    from simulators.mqtt import BrokerError
+    from simulators.outputs.mqtt import BrokerError
     from streamer.demo.stage import StageError
 
     try:
@@ -154,8 +154,8 @@ class _Show:
     def _publish(self, stage: Stage) -> int:
         """Send every reading while alerts are shown as they come; returns readings sent."""
         from simulators.command import stop_at_signals
-        from simulators.mqtt import Publisher, publish
-        from simulators.payloads import telemetry
+        from simulators.outputs.mqtt import Publisher, publish
+        from simulators.outputs.payloads import telemetry
         from streamer.demo.stage import HOST
 
         per_s = len(self._farm.machines) * self._speed / self._farm.period_s

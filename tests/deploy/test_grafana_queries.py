@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from simulators.payloads import telemetry
+from simulators.outputs.payloads import telemetry
 from simulators.scenarios import demo_farm
 from streamer.config import Config, load
 from streamer.health import happened

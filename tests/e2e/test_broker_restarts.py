@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from simulators.mqtt import Publisher as Simulator
 from simulators.messages import Message
+from simulators.outputs.mqtt import Publisher as Simulator
 from tests.e2e._daemon import Telltale, until
 from tests.e2e._plant import SITE, Told, Verdict, machines, plant, readings, telemetry
 from tests.e2e.conftest import Run

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simulators.clock import parse_time
-from simulators.payloads import telemetry
+from simulators.outputs.payloads import telemetry
 from simulators.scenarios import DEMO_HOURS, demo_farm
 from simulators.truth import Truth
 from tests.e2e._daemon import until

@@ -16,7 +16,7 @@ import pytest
 from detectors.metrics import AlertSpan, FaultSpan, false_alarms, match
 from simulators import Farm, parse_fault
 from simulators.clock import parse_time
-from simulators.payloads import telemetry
+from simulators.outputs.payloads import telemetry
 from simulators.scenarios import DEMO_CLIMATE, DEMO_HOURS, DEMO_PERIOD_S, demo_farm
 from streamer.alert_spans import alert_spans
 from streamer.config import load

@@ -13,8 +13,8 @@ import pytest
 
 from simulators import FAULTS, Farm
 from simulators.command import add_arguments, main
-from simulators.orders import parse_address
-from simulators.scenario_file import shipped_scenarios
+from simulators.command.orders import parse_address
+from simulators.scenarios.file import shipped_scenarios
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def as_process(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_help_says_all_that_is_needed() -> None:
     shown = as_process("--help")
     assert shown.returncode == 0
-    source = (ROOT / "simulators/arguments.py").read_text("utf-8")
+    source = (ROOT / "simulators/command/arguments.py").read_text("utf-8")
     options = re.findall(r'"(--[a-z-]+)"', source)
     assert len(options) > 20
     for option in options:

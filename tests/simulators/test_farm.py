@@ -178,7 +178,7 @@ class TestHealthyTurbine:
 
     def test_power_is_smoother_than_the_anemometer(self) -> None:
         """At a steady mean below rated, power scatters less than the anemometer would have it."""
-        from simulators.power import power_curve
+        from simulators.turbine.power import power_curve
 
         farm = Farm(machines=1, seed=4, period_s=1)
         reported = values(farm, 1)

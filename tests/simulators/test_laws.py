@@ -9,40 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators import tower
-from simulators.air import air_density, equivalent_wind
 from simulators.drivetrain import GENERATOR_WINDING, WEAR_HEAT_K, Part, winding_heat
-from simulators.gearbox import (
-    FAN_GAIN,
-    FRICTION_KW_PER_RPM,
-    LOAD_LOSS,
-    RATED_HEAT_KW,
-    OilState,
-    step_oil,
-)
-from simulators.gusts import GUST_S, lull, operating_gust
-from simulators.icing import ice_step
-from simulators.lubrication import filter_drop, oil_pressure, pump_flow, relative_viscosity
-from simulators.operation import steps_since_change, walk_running
-from simulators.pitch import (
-    LEAKING,
-    SOUND,
-    follow_decay,
-    pitch_schedule,
-    response_time_s,
-    sag,
-    softness,
-    unevenness,
-)
-from simulators.power import (
-    GEAR_RATIO,
-    available_power,
-    idling_speed,
-    power_curve,
-    tracked_speed,
-    wind_for_power,
-    yaw_loss,
-)
 from simulators.processes import (
     Lag,
     NoiseAndLag,
@@ -52,10 +19,40 @@ from simulators.processes import (
     lagged_share,
     memory,
 )
-from simulators.rotor import commanded_pitch
 from simulators.thermal import daily_cycle, steady_temperature, thermal_memory, yearly_cycle
-from simulators.vibration import crest_factor, kurtosis, spikes, vibration_rms
-from simulators.wake import (
+from simulators.turbine import tower
+from simulators.turbine.gearbox import (
+    FAN_GAIN,
+    FRICTION_KW_PER_RPM,
+    LOAD_LOSS,
+    RATED_HEAT_KW,
+    OilState,
+    step_oil,
+)
+from simulators.turbine.icing import ice_step
+from simulators.turbine.lubrication import filter_drop, oil_pressure, pump_flow, relative_viscosity
+from simulators.turbine.operation import steps_since_change, walk_running
+from simulators.turbine.pitch import (
+    LEAKING,
+    SOUND,
+    follow_decay,
+    pitch_schedule,
+    response_time_s,
+    sag,
+    softness,
+    unevenness,
+)
+from simulators.turbine.power import (
+    GEAR_RATIO,
+    available_power,
+    idling_speed,
+    power_curve,
+    tracked_speed,
+    wind_for_power,
+    yaw_loss,
+)
+from simulators.turbine.rotor import commanded_pitch
+from simulators.turbine.wake import (
     STEP_DEG,
     Wakes,
     added_intensity,
@@ -64,7 +61,10 @@ from simulators.wake import (
     overlap,
     thrust_coefficient,
 )
-from simulators.wind import (
+from simulators.vibration import crest_factor, kurtosis, spikes, vibration_rms
+from simulators.weather.air import air_density, equivalent_wind
+from simulators.weather.gusts import GUST_S, lull, operating_gust
+from simulators.weather.wind import (
     LENGTH_SCALE_M,
     REFERENCE_INTENSITY,
     Turbulence,

@@ -19,12 +19,12 @@ import paho.mqtt.client as paho
 import pytest
 
 from simulators import Farm, parse_fault
-from simulators import mqtt as simulators_mqtt
-from simulators.access import Access
 from simulators.command import add_arguments, main
 from simulators.messages import Message
-from simulators.mqtt import BrokerError, Pace, Publisher, publish
-from simulators.payloads import telemetry, with_truth
+from simulators.outputs import mqtt as simulators_mqtt
+from simulators.outputs.access import Access
+from simulators.outputs.mqtt import BrokerError, Pace, Publisher, publish
+from simulators.outputs.payloads import telemetry, with_truth
 from tests.servers._process import free_port
 from tests.servers.mosquitto import PASSWORD, Mosquitto, MosquittoFactory, password_lines
 
@@ -361,7 +361,7 @@ class TestPace:
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         now = [100.0]
-        monkeypatch.setattr("simulators.mqtt.time.monotonic", lambda: now[0])
+        monkeypatch.setattr("simulators.outputs.mqtt.time.monotonic", lambda: now[0])
         return now
 
     def test_as_fast_as_it_goes(self, clock: list[float]) -> None:

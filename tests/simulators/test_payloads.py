@@ -11,10 +11,10 @@ import pytest
 from simulators import Farm, parse_fault
 from simulators.clock import parse_time
 from simulators.farm import Block
-from simulators.files import whole_file
-from simulators.jsonl import line, write_messages
 from simulators.messages import Message
-from simulators.payloads import DIALECTS, TIMES, JsonObject, Number, telemetry, with_truth
+from simulators.outputs.files import whole_file
+from simulators.outputs.jsonl import line, write_messages
+from simulators.outputs.payloads import DIALECTS, TIMES, JsonObject, Number, telemetry, with_truth
 from streamer.decode import DIALECTS as READ
 from streamer.decode import decode
 

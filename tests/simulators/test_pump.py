@@ -18,19 +18,7 @@ from hypothesis import strategies as st
 from simulators import FAULTS, Climate, Farm, Fault, parse_fault
 from simulators.detectability import truth
 from simulators.faults.base import MachineFault
-from simulators.hydraulics import (
-    cavitation_loss,
-    efficiency,
-    flow_share,
-    motor_current,
-    npsh_available,
-    npsh_required,
-    operating_flow,
-    pump_head,
-    shaft_power,
-    speed_for_flow,
-)
-from simulators.payloads import telemetry
+from simulators.outputs.payloads import telemetry
 from simulators.pump import (
     CONDITIONS,
     DELIVERY_M,
@@ -44,8 +32,20 @@ from simulators.pump import (
     SUPPLY_M,
     Pump,
 )
-from simulators.pump_bearing import ENDS
-from simulators.pump_duty import on_duty, usual_demand
+from simulators.pump.bearing import ENDS
+from simulators.pump.duty import on_duty, usual_demand
+from simulators.pump.hydraulics import (
+    cavitation_loss,
+    efficiency,
+    flow_share,
+    motor_current,
+    npsh_available,
+    npsh_required,
+    operating_flow,
+    pump_head,
+    shaft_power,
+    speed_for_flow,
+)
 from simulators.streams import Streams
 from simulators.weather import Weather
 
@@ -565,3 +565,13 @@ class TestInTheFarm:
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
         assert len(out.read_text().splitlines()) == 3 * 72
         assert json.loads(told.read_text())["fault_id"] == "P3"
+
+
+def test_the_plant_knows_what_day_it_is_wherever_the_run_starts() -> None:
+    """2026-01-01 is a Thursday: a run that starts on the Saturday starts with a weekend."""
+    weekend = Farm(3, machine_class="pump", start="2026-01-03", period_s=600)
+    week = Farm(3, machine_class="pump", start="2026-01-05", period_s=600)
+    flows = [
+        next(farm.run(24)).values[:, :, farm.sensors.index("flow")].sum() for farm in (weekend, week)
+    ]
+    assert flows[0] < 0.93 * flows[1]

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators import FAULTS, MACHINE_CLASSES, Farm, Scenario, load_scenario, parse_fault
-from simulators.payloads import telemetry
-from simulators.scenario_file import KEYS, shipped_scenarios
-from simulators.spread import laid_out
+from simulators.outputs.payloads import telemetry
+from simulators.scenarios.file import KEYS, shipped_scenarios
+from simulators.scenarios.spread import laid_out
 
 NAMES = tuple(shipped_scenarios())
 WANTED = {

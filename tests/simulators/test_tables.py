@@ -15,7 +15,7 @@ import pytest
 
 from simulators import Farm, parse_fault
 from simulators.farm import Block
-from simulators.tables import LibraryMissing, write_table
+from simulators.outputs.tables import LibraryMissing, write_table
 
 ROOT = Path(__file__).parents[2]
 SOON_S = 30.0

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from simulators import FAULTS, Farm, parse_fault
 from simulators.clock import parse_time
 from simulators.faults.clocks import read_time, write_time
-from simulators.jsonl import line
 from simulators.messages import Message
-from simulators.mqtt import Publisher, publish
-from simulators.payloads import telemetry
-from simulators.transport import carried
+from simulators.outputs.jsonl import line
+from simulators.outputs.mqtt import Publisher, publish
+from simulators.outputs.payloads import telemetry
+from simulators.outputs.transport import carried
 from tests.servers.mosquitto import Mosquitto
 
 NAMES = [name for name, kind in FAULTS.items() if kind.fault_id.startswith("M")]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from simulators import Climate, Farm, parse_fault
-from simulators.operation import DERATED, IDLING, NORMAL, SERVICE, STORM, TRANSIENT
 from simulators.streams import Streams
 from simulators.turbine import Turbine
+from simulators.turbine.operation import DERATED, IDLING, NORMAL, SERVICE, STORM, TRANSIENT
 from simulators.weather import Weather, WeatherBlock
 
 
@@ -23,7 +23,7 @@ def held(steps: int, **given: float | np.ndarray) -> WeatherBlock:
     columns = {
         name: np.broadcast_to(value, (steps,)).astype(float) for name, value in whole.items()
     }
-    return WeatherBlock(**columns, intensity=0.12)
+    return WeatherBlock(np.arange(steps, dtype=np.int64), **columns, intensity=0.12)
 
 
 def turbine(period_s: float = 60.0, machines: int = 1, *, noise: bool = False) -> Turbine:

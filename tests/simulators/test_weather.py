@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from simulators import Climate
 from simulators.clock import parse_time
-from simulators.gusts import GUST_S, LULL_DEPTH, LULL_S, Events, Gusts, Lulls
 from simulators.streams import Streams
 from simulators.weather import Weather, WeatherBlock
+from simulators.weather.gusts import GUST_S, LULL_DEPTH, LULL_S, Events, Gusts, Lulls
 
 EVEN = Climate(
     wind_daily=0, wind_seasonal=0, lulls_per_day=0, gusts_per_day=0, air_daily=0, air_seasonal=0

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.air import air_density
-from simulators.gusts import Gusts, Lulls
 from simulators.processes import Floats, SmoothNoise
 from simulators.streams import Streams
 from simulators.thermal import WARMEST_HOUR, daily_cycle, yearly_cycle
-from simulators.wind import REFERENCE_INTENSITY, weibull_wind
+from simulators.weather.air import air_density
+from simulators.weather.gusts import Gusts, Lulls
+from simulators.weather.wind import REFERENCE_INTENSITY, weibull_wind
 
 NS_PER_S = 1_000_000_000
 HOUR_NS = 3600 * NS_PER_S

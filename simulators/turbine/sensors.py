@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators import drivetrain, icing, lubrication
-from simulators.inflow import InflowBlock
-from simulators.operation import Flags, Regime
-from simulators.power import GEAR_RATIO
+from simulators import drivetrain
 from simulators.processes import Floats, OrnsteinUhlenbeck
-from simulators.rotor import RotorBlock
 from simulators.streams import Streams
-from simulators.tower import Nacelle
+from simulators.turbine import icing, lubrication
+from simulators.turbine.inflow import InflowBlock
+from simulators.turbine.operation import Flags, Regime
+from simulators.turbine.power import GEAR_RATIO
+from simulators.turbine.rotor import RotorBlock
+from simulators.turbine.tower import Nacelle
 from simulators.vibration import COMPONENTS, Component, Vibrations
 
 VANE_DEG, VANE_S = 4.0, 20.0

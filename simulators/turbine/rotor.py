@@ -1,6 +1,7 @@
 """The rotor and what feeds the grid: wind into speed, pitch and power, ills of the blades included.
 
-The controller's part is in `simulators.operation`, the figures' source in `simulators.power`.
+The controller's part is in `simulators.turbine.operation`, the figures' source in
+`simulators.turbine.power`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators import icing
-from simulators.inflow import InflowBlock
-from simulators.operation import CURTAILMENT, DERATED_KW, RESTART_M_S, Flags, Regime
-from simulators.pitch import (
+from simulators.processes import Floats, Lag
+from simulators.turbine import icing
+from simulators.turbine.inflow import InflowBlock
+from simulators.turbine.operation import CURTAILMENT, DERATED_KW, RESTART_M_S, Flags, Regime
+from simulators.turbine.pitch import (
     EARLY_DEG,
     FEATHERED_DEG,
     IDLE_DEG,
@@ -22,7 +24,7 @@ from simulators.pitch import (
     uneven_loss,
     unevenness,
 )
-from simulators.power import (
+from simulators.turbine.power import (
     RATED_POWER_KW,
     RATED_WIND_M_S,
     available_power,
@@ -31,7 +33,6 @@ from simulators.power import (
     wind_for_power,
     yaw_loss,
 )
-from simulators.processes import Floats, Lag
 
 INERTIA_S = 8.0
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from simulators.clock import iso_time, parse_time, since_1970
 from simulators.farm import Block, Farm
 from simulators.messages import Message
-from simulators.transport import carried
+from simulators.outputs.transport import carried
 from simulators.truth import Truth
 
 GATEWAY = "plant/{site}/gateway"

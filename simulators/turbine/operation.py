@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.power import CUT_IN_M_S, CUT_OUT_M_S, RATED_POWER_KW
 from simulators.processes import Floats
+from simulators.turbine.power import CUT_IN_M_S, CUT_OUT_M_S, RATED_POWER_KW
 
 Flags = NDArray[np.bool_]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from simulators.farm import MACHINE_CLASSES
 from simulators.faults import FAULTS, Fault
 from simulators.machines import MachineClass
-from simulators.scenario_file import load_scenario, shipped_scenarios
+from simulators.scenarios.file import load_scenario, shipped_scenarios
 
 FAMILIES = {
     "F": "faults of machines (F)",

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators.operation import DERATE_C, DERATED_KW, RECOVER_C, Flags
-from simulators.power import RATED_POWER_KW, RATED_SPEED_RPM
 from simulators.processes import Floats
 from simulators.thermal import steady_temperature, thermal_memory
+from simulators.turbine.operation import DERATE_C, DERATED_KW, RECOVER_C, Flags
+from simulators.turbine.power import RATED_POWER_KW, RATED_SPEED_RPM
 
 RATED_RISE_K = (35.0, 45.0)
 """Gearbox oil above the air at rated power."""

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
-from simulators.access import Access
 from simulators.clock import NS_PER_S
 from simulators.messages import Message
+from simulators.outputs.access import Access
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags

@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 from simulators import detectability
-from simulators.arguments import add_arguments
 from simulators.clock import parse_time
+from simulators.command.arguments import add_arguments
+from simulators.command.orders import Order, access_of, batch_of, is_table, order_of, parse_address
+from simulators.command.progress import Progress
 from simulators.farm import Farm
-from simulators.files import whole_file
-from simulators.jsonl import write_messages, write_truth
 from simulators.messages import Message
-from simulators.mqtt import BrokerError, Publisher, publish
-from simulators.orders import Order, access_of, batch_of, is_table, order_of, parse_address
-from simulators.payloads import telemetry, with_truth
-from simulators.progress import Progress
-from simulators.tables import LibraryMissing, check_table, write_table
+from simulators.outputs.files import whole_file
+from simulators.outputs.jsonl import write_messages, write_truth
+from simulators.outputs.mqtt import BrokerError, Publisher, publish
+from simulators.outputs.payloads import telemetry, with_truth
+from simulators.outputs.tables import LibraryMissing, check_table, write_table
 from simulators.truth import Truth
 
 __all__ = ["add_arguments", "main", "stop_at_signals"]

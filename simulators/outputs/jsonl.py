@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from simulators.clock import iso_time
-from simulators.files import whole_file
 from simulators.messages import Message
+from simulators.outputs.files import whole_file
 from simulators.truth import Truth
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from simulators import vibration
 from simulators.drivetrain import Part, Warmth
-from simulators.hydraulics import NPSH3_LOSS, Work, off_design
 from simulators.processes import Floats, OrnsteinUhlenbeck
+from simulators.pump.hydraulics import NPSH3_LOSS, Work, off_design
 from simulators.streams import Streams
 
 BEARING = Warmth((24.0, 36.0), (900.0, 1800.0), 0.7, 1)

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simulators.access import Access
-from simulators.arguments import DEFAULTS
 from simulators.clock import iso_time
+from simulators.command.arguments import DEFAULTS
 from simulators.farm import Farm
 from simulators.faults.grammar import parse_fault
 from simulators.faults.rates import Rate, parse_rate
-from simulators.payloads import BATCHED
-from simulators.scenario_file import load_scenario
+from simulators.outputs.access import Access
+from simulators.outputs.payloads import BATCHED
+from simulators.outputs.tables import FORMS
 from simulators.scenarios import Scenario, check_begins
-from simulators.tables import FORMS
+from simulators.scenarios.file import load_scenario
 
 MESSAGES_ONLY = ("dialect", "batch", "times")
 BROKER_ONLY = ("speed", "qos", "user", "password_file", "tls", "ca_file")

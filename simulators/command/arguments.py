@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from simulators import catalogue
+from simulators.command import catalogue
 from simulators.farm import MACHINE_CLASSES, START
 from simulators.faults.grammar import EXAMPLE, GRAMMAR
-from simulators.payloads import BATCHED, DIALECTS, TIMES
+from simulators.outputs.payloads import BATCHED, DIALECTS, TIMES
 
 DEFAULTS: dict[str, Any] = {
     "machine_class": "turbine",

@@ -32,7 +32,7 @@ def carried(farm: Farm, messages: Iterable[Message]) -> Iterable[Message]:
         In order of ``time_ns`` again; those of one time in the order in which they came up.
 
     >>> from simulators import parse_fault
-    >>> from simulators.payloads import telemetry
+    >>> from simulators.outputs.payloads import telemetry
     >>> farm = Farm(machines=2, seed=1, faults=[parse_fault("link_late@T02:10m-30m")])
     >>> [message.machine for message in telemetry(farm, hours=1)][18:26]
     ['T01', 'T02', 'T01', 'T01', 'T01', 'T01', 'T01', 'T01']

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from simulators.power import RATED_WIND_M_S
 from simulators.processes import Floats, Follower
+from simulators.turbine.power import RATED_WIND_M_S
 
 SCHEDULE_WIND_M_S = np.array([11.4, *range(12, 26)])
 SCHEDULE_DEG = np.array(

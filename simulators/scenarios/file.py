@@ -1,7 +1,7 @@
 """Scenarios: a whole farm, its run and its faults, as a YAML file says.
 
 `KEYS` are the keys of a file. ``faults`` holds faults as `simulators.faults.grammar` reads them,
-``spread`` lays out many of them (`simulators.spread`), ``random`` draws some
+``spread`` lays out many of them (`simulators.scenarios.spread`), ``random`` draws some
 (`simulators.faults.rates`), and what stands under ``quick`` replaces the same keys above it for a
 run of seconds.
 
@@ -25,13 +25,13 @@ from simulators.faults import Fault
 from simulators.faults.grammar import instead_of, read_fault
 from simulators.machines import machine_name
 from simulators.scenarios import Scenario, check_begins
-from simulators.spread import KEYS as SPREAD_KEYS
-from simulators.spread import laid_out
+from simulators.scenarios.spread import KEYS as SPREAD_KEYS
+from simulators.scenarios.spread import laid_out
 from simulators.weather import Climate
 
 # A wheel carries them inside the package; in a checkout they stand where people look for them.
-_INSTALLED = Path(__file__).parent / "share" / "scenarios"
-_CHECKOUT = Path(__file__).parents[1] / "config" / "scenarios"
+_INSTALLED = Path(__file__).parents[1] / "share" / "scenarios"
+_CHECKOUT = Path(__file__).parents[2] / "config" / "scenarios"
 
 
 def load_scenario(
@@ -51,7 +51,7 @@ def load_scenario(
         ValueError: in one sentence, the file, the key, what is wrong and what is allowed.
         OSError: the file cannot be read.
     """
-    from simulators.strict_yaml import read_mapping
+    from simulators.scenarios.strict_yaml import read_mapping
 
     path = _path(name_or_path)
     try:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators.air import STANDARD_DENSITY, ZERO_CELSIUS_K
 from simulators.processes import Floats
 from simulators.streams import Streams
-from simulators.wake import THRUST, Wakes, added_intensity
+from simulators.turbine.wake import THRUST, Wakes, added_intensity
 from simulators.weather import WeatherBlock
-from simulators.wind import Turbulence, turbulence_sigma
+from simulators.weather.air import STANDARD_DENSITY, ZERO_CELSIUS_K
+from simulators.weather.wind import Turbulence, turbulence_sigma
 
 EXPOSURE_SPREAD = 0.03
 """How differently machines stand in the wind, as a share of it."""

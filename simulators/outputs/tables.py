@@ -15,7 +15,7 @@ import numpy as np
 
 from simulators.clock import iso_time
 from simulators.farm import Block, Farm
-from simulators.files import whole_path
+from simulators.outputs.files import whole_path
 
 
 class LibraryMissing(Exception):

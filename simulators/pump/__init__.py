@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.drivetrain import SHORTED_HEAT, Part, Warmth
-from simulators.hydraulics import (
+from simulators.instruments import Instrument
+from simulators.machines import Condition
+from simulators.processes import Floats, Lag, OrnsteinUhlenbeck
+from simulators.pump.bearing import ENDS, Bearing
+from simulators.pump.duty import Plant, on_duty
+from simulators.pump.hydraulics import (
     BAR_PER_M,
     Work,
     cavitation_loss,
@@ -22,11 +27,6 @@ from simulators.hydraulics import (
     shaft_power,
     speed_for_flow,
 )
-from simulators.instruments import Instrument
-from simulators.machines import Condition
-from simulators.processes import Floats, Lag, OrnsteinUhlenbeck
-from simulators.pump_bearing import ENDS, Bearing
-from simulators.pump_duty import Plant, on_duty
 from simulators.streams import Streams
 from simulators.weather import WeatherBlock
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulators.power import RATED_SPEED_RPM, SLOWEST_SPEED_RPM
 from simulators.processes import Floats, OrnsteinUhlenbeck
 from simulators.streams import Streams
+from simulators.turbine.power import RATED_SPEED_RPM, SLOWEST_SPEED_RPM
 
 MODE_HZ = 0.324
 """First fore-aft mode of the NREL 5 MW on its tower (NREL/TP-500-38060, table 9-1)."""

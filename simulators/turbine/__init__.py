@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from simulators.drivetrain import NACELLE, Part
-from simulators.gearbox import RATED_HEAT_KW, RATED_RISE_K, TIME_CONSTANT_S, Gearbox
-from simulators.icing import Icing
-from simulators.inflow import Inflow
 from simulators.instruments import Instrument
 from simulators.machines import Condition
-from simulators.operation import RUN_UP_S, Operation
-from simulators.power import RATED_POWER_KW, RATED_SPEED_RPM
 from simulators.processes import Floats
-from simulators.rotor import Rotor, derated_blades
 from simulators.streams import Streams
-from simulators.turbine_catalogue import CONDITIONS, INSTRUMENTS, USUAL
-from simulators.turbine_sensors import Work, looks
+from simulators.turbine.catalogue import CONDITIONS, INSTRUMENTS, USUAL
+from simulators.turbine.gearbox import RATED_HEAT_KW, RATED_RISE_K, TIME_CONSTANT_S, Gearbox
+from simulators.turbine.icing import Icing
+from simulators.turbine.inflow import Inflow
+from simulators.turbine.operation import RUN_UP_S, Operation
+from simulators.turbine.power import RATED_POWER_KW, RATED_SPEED_RPM
+from simulators.turbine.rotor import Rotor, derated_blades
+from simulators.turbine.sensors import Work, looks
 from simulators.weather import WeatherBlock
 
 CONVERTER_LOSS = 0.06

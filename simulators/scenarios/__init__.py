@@ -1,6 +1,6 @@
 """Stories: a farm, how long it runs, and who gets which fault, when.
 
-Most are told in files, see `simulators.scenario_file`; the demo's is told here. It fits any farm:
+Most are told in files, see `simulators.scenarios.file`; the demo's is told here. It fits any farm:
 everybody is well while the watcher learns, then one machine's bearing wears, another's cooler
 clogs, and a third's thermometer stops; all is repaired before the end, so that alerts can be seen
 to go as well as to come.

@@ -1,0 +1,1 @@
+"""Where a run goes: messages in the dialects that daemons read, files, tables, a broker."""
