@@ -47,7 +47,12 @@ the hourly snapshots, which are in brackets.
 
 {kernels}
 
+"""
+
+WORLD = """\
 ## The simulated world
+
+{circumstances}
 
 On one core, at a reading a minute; a reading is one turbine at one time step with all its sensors.
 
@@ -78,7 +83,6 @@ WORLD_COLUMNS = (
 def report(
     results: Sequence[Result],
     found: Sequence[KernelResult],
-    worlds: Sequence[WorldResult],
     circumstances: Sequence[str],
     *,
     quick: bool,
@@ -93,6 +97,13 @@ def report(
         skipped=_skipped(results),
         reach=_reach(results),
         kernels=table(*_kernel_table(found)),
+    )
+
+
+def world_section(worlds: Sequence[WorldResult], circumstances: Sequence[str]) -> str:
+    """The last section of the page, which can be measured by itself."""
+    return WORLD.format(
+        circumstances="\n".join(f"* {line}" for line in circumstances),
         world=table(WORLD_COLUMNS, [_world_row(world) for world in worlds]),
     )
 

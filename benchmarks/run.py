@@ -1,7 +1,8 @@
-"""``python -m benchmarks.run [--quick] [--out FILE]``: measure, and write RESULTS.md.
+"""``python -m benchmarks.run [--quick] [--world] [--out FILE]``: measure, and write RESULTS.md.
 
 The whole takes some eight minutes and wants the machine for itself. ``--quick`` takes under a
-minute: it shows that everything runs, and its figures are not to be believed.
+minute: it shows that everything runs, and its figures are not to be believed. ``--world`` measures
+the simulator only and leaves the rest of the page as it is.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 
 from benchmarks.kernels import measure_kernels
 from benchmarks.measure import Scale, measure, workplace
-from benchmarks.report import circumstances, report
+from benchmarks.report import circumstances, report, world_section
 from benchmarks.simulator import YEAR_H, measure_world
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+WORLD_TITLE = "## The simulated world"
 FULL = (
     Scale(1, ours=100_000, theirs=20_000, windows=3, at_rate_s=20),
     Scale(100, ours=100_000, theirs=20_000, windows=3, at_rate_s=20),
@@ -36,24 +38,32 @@ QUICK = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for."""
     args = _arguments(arguments)
-    load = os.getloadavg()[0]
-    results = []
-    for scale in args.scales:
-        with workplace() as folder:
-            results += measure(scale, folder, tell)
-    sizes, ours, rivers = ((1, 10), 4_096, 500) if args.quick else ((1, 1_000), 200_000, 20_000)
-    found = measure_kernels(sizes, ours, rivers, tell)
+    facts = circumstances(os.getloadavg()[0])
+    old, _, _ = RESULTS.read_text("utf-8").partition(WORLD_TITLE)
+    page = old.rstrip() if args.world else _daemon(args, facts)
     worlds = measure_world(*((100_000, 24.0) if args.quick else (10_000_000, YEAR_H)), tell)
-    text = report(results, found, worlds, circumstances(load), quick=args.quick)
+    text = f"{page.rstrip()}\n\n{world_section(worlds, facts[:3])}"
     if args.out is not None:
         args.out.write_text(text, "utf-8")
     print(text)
     return 0
 
 
+def _daemon(args: argparse.Namespace, facts: Sequence[str]) -> str:
+    """The sections about the daemon and its detectors."""
+    results = []
+    for scale in args.scales:
+        with workplace() as folder:
+            results += measure(scale, folder, tell)
+    sizes, ours, rivers = ((1, 10), 4_096, 500) if args.quick else ((1, 1_000), 200_000, 20_000)
+    found = measure_kernels(sizes, ours, rivers, tell)
+    return report(results, found, facts, quick=args.quick)
+
+
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="little of everything, in a minute")
+    parser.add_argument("--world", action="store_true", help="only the simulator")
     parser.add_argument("--machines", type=int, nargs="*", help="only these sizes")
     parser.add_argument("--out", type=Path, help="where to write; default, unless --quick: RESULTS")
     args = parser.parse_args(arguments)

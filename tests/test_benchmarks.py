@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import quality, quality_run
+from benchmarks import quality, quality_run, run
 from benchmarks.contestants import Obvious, Telltale
 from benchmarks.kernels import KernelResult, measure_kernels
 from benchmarks.measure import Result, Scale, measure
 from benchmarks.plant import Plant
-from benchmarks.report import report, table
+from benchmarks.report import report, table, world_section
 from benchmarks.run import FULL, QUICK, main
 from benchmarks.simulator import WorldResult, measure_world
 from benchmarks.sink import Counter, Handler, readings_in
@@ -113,8 +113,24 @@ def test_turbine_days_are_of_a_reading_a_minute():
     assert WorldResult(1000, 6, readings=1_440_000, cpu_s=60.0).turbine_days_per_min == 1000
 
 
+def test_the_world_can_be_measured_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    page = tmp_path / "RESULTS.md"
+    page.write_text(f"# What was measured before\n\n{world_section(WORLDS, ['then'])}", "utf-8")
+    monkeypatch.setattr(run, "RESULTS", page)
+    monkeypatch.setattr(run, "measure_world", lambda *_: WORLDS[1:])
+    assert run.main(["--world", "--out", str(page)]) == 0
+    said = page.read_text("utf-8")
+    assert said.startswith("# What was measured before\n\n## The simulated world\n")
+    assert "* then" not in said
+    assert "24,000" in said.partition("turbine-days")[2]
+    assert "1,000,000" not in said
+    capsys.readouterr()
+
+
 def test_the_quality_page_has_every_entrant_on_every_scenario(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
     out = tmp_path / "QUALITY.md"
     asked = ["--quick", "--scenarios", "healthy_month", "--baselines", "static_limits"]
@@ -124,7 +140,7 @@ def test_the_quality_page_has_every_entrant_on_every_scenario(
     assert "## Scenario healthy_month" in page
     for entrant in ("telltale", "telltale: ewma_chart", "static_limits"):
         assert len(re.findall(rf"^\| {entrant} +\|", page, re.MULTILINE)) == 2, entrant
-    assert "healthy_month, seed 1: 100 %" in capsys.readouterr().err
+    assert "healthy_month, seed 1: 100 %" in capfd.readouterr().err
 
 
 def test_the_quality_page_opens_with_what_a_reader_should_know():
@@ -166,7 +182,7 @@ WORLDS = [WorldResult(1000, 6, 3_000_000, 2.0), WorldResult(50, 12, 1_440_000, 6
 
 
 def test_the_page_says_what_was_reached_what_was_missed_and_what_was_left_out():
-    page = report(RESULTS, KERNELS, WORLDS, ["a machine"], quick=False)
+    page = report(RESULTS, KERNELS, ["a machine"], quick=False)
     assert "CPU ≤ 1/5, here 1/12.0: met; memory ≤ 1/8, here 1/7.0: **missed**" in page
     assert "not run at 10,000 machines" in page
     assert "7 GiB of memory and 4.3 min of CPU" in page
@@ -175,15 +191,15 @@ def test_the_page_says_what_was_reached_what_was_missed_and_what_was_left_out():
 
 
 def test_the_page_of_a_quick_run_says_so_and_claims_nothing():
-    page = report([r._replace(machines=7) for r in RESULTS[:2]], KERNELS, WORLDS, [], quick=True)
+    page = report([r._replace(machines=7) for r in RESULTS[:2]], KERNELS, [], quick=True)
     assert "quick run" in page
     assert "Reach" not in page
 
 
 def test_tables_are_whole():
-    page = report(RESULTS, KERNELS, WORLDS, [], quick=False)
+    page = report(RESULTS, KERNELS, [], quick=False)
     blocks = re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE)
-    assert len(blocks) == 3
+    assert len(blocks) == 2
     for block in blocks:
         widths = {(len(line), line.count("|")) for line in block.splitlines()}
         assert len(widths) == 1, block
