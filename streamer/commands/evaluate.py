@@ -79,15 +79,19 @@ def _add_common(parser: argparse.ArgumentParser, config: str | None) -> None:
 def main(args: argparse.Namespace) -> int:
     """Evaluate, and print the tables or the JSON."""
     from streamer.evaluate.recording import BadRecording
+    from streamer.evaluate.studies import WrongUse
 
+    progress = Progress()
     try:
         _check_outputs(args)
-        study = _study(args, _setting(args))
+        study = _study(args, _setting(args, progress))
         _write(args, study)
-    except (ValueError, BadRecording) as error:
+    except (WrongUse, BadRecording) as error:
         return _complain(error, WRONG_USE)
     except (OSError, ModuleNotFoundError) as error:
         return _complain(error, FAILED)
+    finally:
+        progress.end()
     print(json.dumps(study.data, allow_nan=False) if args.json else study.text)
     return 0
 
@@ -102,20 +106,20 @@ def _study(args: argparse.Namespace, setting: Setting) -> Study:
     return {"nab": studies.on_nab, "skab": studies.on_skab}[args.on](setting, args.data)
 
 
-def _setting(args: argparse.Namespace) -> Setting:
-    from streamer.evaluate.studies import Setting
+def _setting(args: argparse.Namespace, progress: Progress) -> Setting:
+    from streamer.evaluate.studies import Setting, WrongUse
 
     config = _config(args.config)
     name = args.machine_class or next(iter(config.classes))
     if name not in config.classes:
         there = ", ".join(config.classes)
-        raise ValueError(f"{args.config} has no class {name!r}, there are {there}")
+        raise WrongUse(f"{args.config} has no class {name!r}, there are {there}")
     return Setting(
         config,
         name,
         _baselines(args.baselines),
         traced=args.report is not None or args.scores is not None,
-        progress=Progress(),
+        progress=progress,
     )
 
 
@@ -129,13 +133,14 @@ def _config(file: str) -> Config:
 
 def _baselines(names: str) -> list[str]:
     from streamer.evaluate.baselines import BASELINES
+    from streamer.evaluate.studies import WrongUse
 
     if names in {"all", "none"}:
         return list(BASELINES) if names == "all" else []
     asked = list(dict.fromkeys(name.strip() for name in names.split(",")))
     for name in asked:
         if name not in BASELINES:
-            raise ValueError(f"there is no baseline {name!r}, there are {', '.join(BASELINES)}")
+            raise WrongUse(f"there is no baseline {name!r}, there are {', '.join(BASELINES)}")
     return asked
 
 
@@ -179,6 +184,12 @@ class Progress:
         if sys.stderr.isatty() and time.monotonic() - self._shown_s > SHOW_EVERY_S:
             self._shown_s = time.monotonic()
             sys.stderr.write(f"\r{what}: {100 * share:3.0f} % \033[K")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line to what comes after."""
+        if self._shown_s:
+            sys.stderr.write("\r\033[K")
             sys.stderr.flush()
 
 

@@ -62,7 +62,8 @@ class Product:
 
     def verdicts(self, judged: Judged) -> Mapping[str, Verdict]:
         """What a step of the monitor means for each entrant."""
-        severity = partial(self._columns.severity, judged.points.scores)
+        # The block's, not the points': late readings are stored, and judged by nobody.
+        severity = partial(self._columns.severity, judged.block.scores)
         return {
             entrant: Verdict(severity(keys), self._alerts(entrant, judged.alerts))
             for entrant, keys in self._rules.items()

@@ -7,6 +7,7 @@ epoch, ``machine`` where there are several, and a column for each sensor of the 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -43,9 +44,9 @@ def course_of(path: Path, labels: Path | None, config: MachineClass, machine_cla
     """
     table = _table(path)
     times = _times(table, _time_column(table, path), path)
+    names = _machines(table, path) if "machine" in table else np.full(len(table), "recording")
     order = np.argsort(times, kind="stable")
     table, times = table.iloc[order], times[order]
-    names = _machines(table, path) if "machine" in table else np.full(len(table), "recording")
     known, rows = np.unique(names[order], return_inverse=True)
     rows = rows.astype(np.int32)
     values = np.column_stack([_numbers(table, sensor, path) for sensor in config.sensors])
@@ -75,8 +76,15 @@ def feed(product: Product, readings: Columns) -> Iterator[Judged]:
 
 def _table(path: Path) -> pd.DataFrame:
     try:
-        # A machine may be called 007.
-        table = pd.read_csv(path, dtype={"machine": str})
+        with warnings.catch_warnings():
+            # pandas would drop cells that have no head, or take the first ones for an index.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # A machine may be called 007.
+            table = pd.read_csv(path, dtype={"machine": str}, index_col=False)
+    except FileNotFoundError:
+        raise BadRecording(f"{path}: there is no such file") from None
+    except pd.errors.ParserWarning:
+        raise BadRecording(f"{path} has rows with more cells than its header") from None
     except (OSError, ValueError) as error:
         raise BadRecording(f"{path} cannot be read as CSV: {error}") from None
     if table.empty:
@@ -100,8 +108,10 @@ def _times(table: pd.DataFrame, column: str, path: Path) -> Times:
         stamps = pd.to_datetime(cells, utc=True, errors="coerce", format="ISO8601")
     bad = np.flatnonzero(stamps.isna())
     if bad.size:
+        cell = cells.iloc[bad[0]]
+        shown = "empty" if pd.isna(cell) else repr(str(cell))
         raise BadRecording(
-            f"{path}, row {bad[0] + 2}: {column} is {cells.iloc[bad[0]]!r}, a time like "
+            f"{path}, row {bad[0] + 2}: {column} is {shown}, a time like "
             "2026-01-01T00:00:00Z or seconds since 1970 is needed"
         )
     return nanoseconds(stamps)

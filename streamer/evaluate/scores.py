@@ -57,11 +57,12 @@ def frame(trace: Trace) -> pd.DataFrame:
     """A trace as a table, a row for each reading."""
     columns: dict[str, object] = {"time": _iso(trace.times)}
     taken = {"time", "score", *ALERTS}
-    for i, sensor in enumerate(trace.sensors):
-        columns[f"sensor: {sensor}" if sensor in taken else sensor] = trace.values[:, i]
+    readings = trace.values.T  # noqa: PD011 - of ours, not of pandas
+    for sensor, column in zip(trace.sensors, readings, strict=True):
+        columns[f"sensor: {sensor}" if sensor in taken else sensor] = column
     columns["score"] = trace.severity[OURS]
-    for column, kind in ALERTS.items():
-        columns[column] = np.where(firing(trace, kind), "firing", "inactive")
+    for name, kind in ALERTS.items():
+        columns[name] = np.where(firing(trace, kind), "firing", "inactive")
     columns |= {f"severity: {name}": severity for name, severity in trace.severity.items()}
     return pd.DataFrame(columns)
 
@@ -78,10 +79,7 @@ def firing(trace: Trace, kind: str) -> NDArray[np.bool_]:
 
 def _iso(times: Times) -> NDArray[np.str_]:
     """ISO 8601, UTC; with as many digits as the finest needs, seconds at least."""
-    for unit, ns in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
-        if not (times % ns).any():
-            break
-    else:
-        unit = "ns"
+    units = (("s", 10**9), ("ms", 10**6), ("us", 10**3))
+    unit = next((unit for unit, ns in units if not (times % ns).any()), "ns")
     stamps = times.astype("datetime64[ns]").astype(f"datetime64[{unit}]")
     return np.char.add(np.datetime_as_string(stamps), "Z")

@@ -128,7 +128,7 @@ def read(path: Path, separator: str, needed: Sequence[str]) -> pd.DataFrame:
 
 def times_of(table: pd.DataFrame, column: str, path: Path) -> Times:
     """A column of times, UTC where no zone is named; `BadRecording` where a cell is none."""
-    stamps = pd.to_datetime(table[column], utc=True, errors="coerce")
+    stamps = pd.to_datetime(table[column], utc=True, errors="coerce", format="ISO8601")
     bad = np.flatnonzero(stamps.isna())
     if bad.size:
         raise BadRecording(f"{path}, row {bad[0] + 2}: {column} is no time")

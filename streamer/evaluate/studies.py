@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamer.config import Config, MachineClass
 from streamer.evaluate import nab, recording, skab, tables
@@ -16,6 +16,9 @@ from streamer.evaluate.skab import SkabLine
 from streamer.evaluate.trace import Trace
 from streamer.evaluate.walk import Course, Walked, walk
 
+if TYPE_CHECKING:
+    from simulators import Farm, Scenario
+
 Progress = Callable[[str, float], None]
 """Told what is being walked, and which share of it is through."""
 
@@ -24,6 +27,10 @@ FORMAT = 1
 
 TRACED_MAX = 100_000_000
 """Numbers kept to be looked at, 800 MB; machines beyond are left out."""
+
+
+class WrongUse(Exception):
+    """What was asked for cannot be evaluated; why, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +67,18 @@ def simulated(setting: Setting, scenario: str, *, seeds: int = 1, quick: bool = 
 
     Raises
     ------
-    ValueError
-        There is no such scenario, or it has no machines of this class or none of its sensors.
+    WrongUse
+        There is no such scenario, or its machines lack a sensor of this class.
     """
-    from simulators import load_scenario
     from streamer.evaluate.world import course_of
 
     if seeds < 1:
-        raise ValueError(f"seeds is {seeds}, at least 1 is needed")
-    first = load_scenario(scenario, quick=quick)
+        raise WrongUse(f"--seeds is {seeds}, at least 1 is needed")
+    first, _ = _farm(setting, scenario, quick=quick)
     numbers = range(first.seed, first.seed + seeds)
     walked = []
     for seed in numbers:
-        story = load_scenario(scenario, quick=quick, seed=seed)
-        story.site = f"{story.site}-{seed}"
-        farm = story.farm(list(setting.spec.sensors))
+        story, farm = _farm(setting, scenario, quick=quick, seed=seed)
         course = course_of(farm, story.hours, setting.config, setting.machine_class)
         walked.append(_walk(setting, course, f"{story.name}, seed {seed}", TRACED_MAX // seeds))
     about = {
@@ -88,6 +92,22 @@ def simulated(setting: Setting, scenario: str, *, seeds: int = 1, quick: bool = 
         "invisible": [str(fault) for fault in story.invisible],
     }
     return _told(walked, about)
+
+
+def _farm(
+    setting: Setting, scenario: str, *, quick: bool, seed: int | None = None
+) -> tuple[Scenario, Farm]:
+    """A scenario and its farm, at a site of its own for each seed."""
+    from simulators import load_scenario
+
+    try:
+        story = load_scenario(scenario, quick=quick, seed=seed)
+        story.site = f"{story.site}-{story.seed}"
+        return story, story.farm(list(setting.spec.sensors))
+    except FileNotFoundError:
+        raise WrongUse(f"{scenario}: there is no such file") from None
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
 
 
 def recorded(setting: Setting, path: Path, labels: Path | None) -> Study:

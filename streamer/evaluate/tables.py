@@ -103,8 +103,10 @@ def _found(figures: FaultFigures | None) -> str:
         return NOTHING
     if not figures.detected.whole:
         return f"({figures.injected} never visible)"
-    hours = number(figures.delay_s.median / HOUR_S)
-    return f"{figures.detected.part}/{figures.detected.whole} after {hours} h"
+    found = f"{figures.detected.part}/{figures.detected.whole}"
+    if not figures.detected.part:
+        return found
+    return f"{found} after {number(figures.delay_s.median / HOUR_S)} h"
 
 
 def nab_table(lines: Mapping[str, NabLine]) -> str:

@@ -38,8 +38,6 @@ def course_of(farm: Farm, hours: float, config: Config, machine_class: str) -> C
     config, machine_class
         How messages are decoded, and as what.
     """
-    from simulators.detectability import truth
-
     machines = [
         Machine(machine_class, (("site", farm.site), ("machine", name))) for name in farm.machines
     ]
@@ -51,11 +49,20 @@ def course_of(farm: Farm, hours: float, config: Config, machine_class: str) -> C
             return _over_the_wire(farm, hours, config, product, machines)
         return _directly(farm, hours, product)
 
-    faults = [span_of(one, end_ns) for one in truth(farm, hours)]
+    faults = [span_of(one, end_ns) for one in _truth(farm, hours)]
     readings = farm.steps(hours) * len(machines)
     return Course(
         machine_class, machines, feed, faults, farm.start_ns, end_ns, farm.period_s, readings
     )
+
+
+def _truth(farm: Farm, hours: float) -> list[Truth]:
+    """The truth in order of onset; what befalls messages shows in no sensor, so nobody looks."""
+    from simulators.detectability import truth
+
+    sent = [one for one in farm.truth(hours) if one.kind == "transport"]
+    shown = farm.with_faults([fault for fault in farm.faults if fault.kind != "transport"])
+    return sorted([*truth(shown, hours), *sent], key=lambda one: one.t_onset)
 
 
 def span_of(truth: Truth, end_ns: int) -> FaultSpan:
@@ -100,7 +107,7 @@ def _over_the_wire(
     farm: Farm, hours: float, config: Config, product: Product, machines: Sequence[Machine]
 ) -> Iterator[Judged]:
     """The run as messages, through the product's own decoding, clock and identity."""
-    from simulators.payloads import telemetry
+    from simulators.outputs.payloads import telemetry
 
     name = product.monitor.name
     topics = (Topic.model_validate({"topic": TELEMETRY, "class": name}),)
@@ -120,8 +127,9 @@ def _over_the_wire(
         pipeline.rosters[name].row(machine.labels)
     pipeline.monitors[name] = product.monitor
     sent = (
-        Message(one.topic, one.encoded().encode(), one.time_ns, retain=one.retain)
+        Message(one.topic, one.encoded().encode(), one.time_ns)
         for one in telemetry(farm, hours)
+        if not one.retain  # as the daemon's source passes over what a broker had kept
     )
     for turn in _turns(sent):
         pipeline.turn(turn, hearing_since_ns=0)
