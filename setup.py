@@ -71,6 +71,7 @@ class BuildPython(build_py):
     def config_files(self) -> list[tuple[str, str]]:
         homes = {
             "config": "streamer/share/config",
+            "config/benchmarks": "streamer/share/config/benchmarks",
             "config/scenarios": "simulators/share/scenarios",
         }
         return [

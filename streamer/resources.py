@@ -17,7 +17,7 @@ _CHECKOUT = _PACKAGE.parent / "config"
 def config_path(name: str) -> Path:
     """The shipped config file of that name, in an installed wheel as in a checkout.
 
-    Those in a folder of `config/` are called as there: ``benchmarks/nab.yaml``.
+    What `telltale evaluate` runs is called with its folder: ``benchmarks/nab.yaml``.
 
     Raises `FileNotFoundError` naming those there are.
 
@@ -28,7 +28,8 @@ def config_path(name: str) -> Path:
     """
     # The wheel's own copy first: beside an installed package, `config` may be anybody's.
     home = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
-    shipped = sorted(path.relative_to(home).as_posix() for path in home.rglob("*.yaml"))
+    found = [*home.glob("*.yaml"), *home.glob("benchmarks/*.yaml")]
+    shipped = sorted(path.relative_to(home).as_posix() for path in found)
     if name not in shipped:
         raise FileNotFoundError(
             f"no shipped config is called {name}, there are: {', '.join(shipped) or 'none'}"

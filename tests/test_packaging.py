@@ -115,6 +115,8 @@ def test_the_wheel_holds_the_packages_the_config_and_nothing_else(wheel: Path) -
         if path.is_file() and not path.name.endswith((".so", ".so.sha256"))
     }
     wanted |= {f"streamer/share/config/{path.name}" for path in (ROOT / "config").glob("*.*")}
+    compared = (ROOT / "config/benchmarks").iterdir()
+    wanted |= {f"streamer/share/config/benchmarks/{path.name}" for path in compared}
     scenarios = (ROOT / "config/scenarios").iterdir()
     wanted |= {f"simulators/share/scenarios/{path.name}" for path in scenarios}
     assert {name for name in held if ".dist-info/" not in name} == wanted

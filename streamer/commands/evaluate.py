@@ -126,9 +126,14 @@ def _setting(args: argparse.Namespace, progress: Progress) -> Setting:
 def _config(file: str) -> Config:
     """A file of the user's, or one of those that are shipped."""
     from streamer.config import load
+    from streamer.evaluate.studies import WrongUse
     from streamer.resources import config_path
 
-    return load(file if Path(file).exists() else config_path(file))
+    try:
+        path = Path(file) if Path(file).exists() else config_path(file)
+    except FileNotFoundError as error:
+        raise WrongUse(f"--config {file}: there is no such file, and {error}") from None
+    return load(path)
 
 
 def _baselines(names: str) -> list[str]:
@@ -136,12 +141,30 @@ def _baselines(names: str) -> list[str]:
     from streamer.evaluate.studies import WrongUse
 
     if names in {"all", "none"}:
-        return list(BASELINES) if names == "all" else []
+        return [name for name in BASELINES if _can_run(name)] if names == "all" else []
     asked = list(dict.fromkeys(name.strip() for name in names.split(",")))
     for name in asked:
         if name not in BASELINES:
             raise WrongUse(f"there is no baseline {name!r}, there are {', '.join(BASELINES)}")
+        _make(name)
     return asked
+
+
+def _can_run(name: str) -> bool:
+    """Is the library there that it needs? All but those that lack one are still a comparison."""
+    try:
+        _make(name)
+    except ModuleNotFoundError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _make(name: str) -> None:
+    """Find out before hours of work whether it can be made."""
+    from streamer.evaluate.baselines import BASELINES, SensorFacts
+
+    BASELINES[name]([SensorFacts("any", "", 0.0, 1.0, context=False)], 1, 60.0)
 
 
 def _check_outputs(args: argparse.Namespace) -> None:

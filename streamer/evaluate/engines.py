@@ -6,6 +6,7 @@ alert engine, so that only the scores differ.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -74,13 +75,16 @@ class Product:
 
 
 class Recording(ClassMonitor):
-    """The monitor, which also keeps what it said last."""
+    """The monitor, which also keeps what it said last, and what it has cost."""
 
     heard: Judged
+    cpu_s: float = 0.0
 
     def step(self, readings: Columns) -> Judged:
         """As ever."""
+        began_s = time.process_time()
         self.heard = super().step(readings)
+        self.cpu_s += time.process_time() - began_s
         return self.heard
 
 

@@ -56,7 +56,7 @@ class Outcome:
     points: PointScore
     care: CareScore
     cpu_us_per_reading: float
-    """Of the whole engine, divided among the entrants that share it."""
+    """NaN for a detector of the product alone: it has no run of its own."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, None for NaN."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from streamer.alert_spans import alert_spans
 from streamer.config import MachineClass
 from streamer.evaluate.baselines import BASELINES
 from streamer.evaluate.engines import (
+    OURS,
     Product,
     Severity,
     Usual,
@@ -124,17 +126,17 @@ class _Log:
         self._when: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
         self._severity: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.about}
         self._alerts: dict[str, list[AlertEvent]] = {name: [] for name in self.about}
-        self._cpu_s = dict.fromkeys(self.about, 0.0)
-        self._since_s = time.process_time()
+        # What the product has cost is its monitor's; its detectors have no run of their own.
+        self._cpu_s = {one.name: 0.0 for one in usual}
 
     def add(self, judged: Judged) -> Mapping[str, Verdict]:
         """Take in what the product said, and let the others judge the same readings."""
         block = judged.block
         verdicts = dict(self._product.verdicts(judged))
-        self._clock(*verdicts)
         for one in self._usual:
+            began_s = time.process_time()
             verdicts[one.name] = one.judge(block.rows, block.times, block.values)
-            self._clock(one.name)
+            self._cpu_s[one.name] += time.process_time() - began_s
         for name, verdict in verdicts.items():
             self._severity[name].append(verdict.severity.astype(np.float32))
             self._alerts[name] += verdict.alerts
@@ -149,22 +151,16 @@ class _Log:
 
     def said(self) -> dict[str, Said]:
         """All of it, by entrant."""
+        cpu_s = {OURS: self._product.monitor.cpu_s, **self._cpu_s}
         return {
             name: Said(
                 about,
                 np.concatenate(self._severity[name]),
                 alert_spans(self._alerts[name]),
-                self._cpu_s[name],
+                cpu_s.get(name, math.nan),
             )
             for name, about in self.about.items()
         }
-
-    def _clock(self, *names: str) -> None:
-        """Put the CPU time since the last call down to these, the world's own share included."""
-        now_s = time.process_time()
-        for name in names:
-            self._cpu_s[name] += (now_s - self._since_s) / len(names)
-        self._since_s = now_s
 
 
 class _Part(NamedTuple):

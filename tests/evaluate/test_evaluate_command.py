@@ -122,7 +122,11 @@ def test_the_scores_that_do_not_fit_into_memory_are_counted(
         (["--class", "pump"], 2, "turbines.yaml has no class 'pump', there are turbine"),
         (["--baselines", "magic"], 2, "there is no baseline 'magic', there are static_limits, "),
         (["--baselines", ""], 2, "there is no baseline ''"),
-        (["--config", "nix.yaml"], 1, "no shipped config is called nix.yaml, there are: "),
+        (
+            ["--config", "nix.yaml"],
+            2,
+            "--config nix.yaml: there is no such file, and no shipped config is ",
+        ),
         (["--report", "{tmp}/nix/r.html"], 1, "--report {tmp}/nix/r.html: there is no folder "),
         (["--report", "{tmp}"], 1, "--report {tmp}: is a folder, a file is needed"),
         (["--scores", "{tmp}/file"], 1, "--scores {tmp}/file: is a file, a folder is needed"),
@@ -191,6 +195,10 @@ def test_without_scikit_learn_there_is_no_isolation_forest(evaluate, scenario, m
     assert err.startswith("telltale evaluate: it needs ")
     assert err.endswith(": pip install 'telltale[evaluate]'\n")
     assert evaluate(*words, "--baselines", "rolling_zscore")[0] == 0
+    status, out, err = evaluate(*words)
+    assert status == 0, "all are those that can run"
+    assert "isolation_forest" not in out
+    assert err.startswith("left out: isolation_forest needs scikit-learn: pip install ")
 
 
 def test_our_own_mistakes_are_not_put_down_to_the_user(evaluate, scenario, monkeypatch) -> None:

@@ -136,9 +136,8 @@ def test_a_reading_in_which_nobody_reports_is_none() -> None:
 
 
 def test_every_entrant_is_timed() -> None:
-    assert all(said.cpu_s > 0 for said in WHOLE.said.values())
-    shared = {said.cpu_s for name, said in WHOLE.said.items() if name.startswith(OURS)}
-    assert len(shared) == 1, "those who share an engine share its time"
+    for name, said in WHOLE.said.items():
+        assert (said.cpu_s > 0) != name.startswith(f"{OURS}: "), "those have no run of their own"
 
 
 def test_readings_are_fed_in_order_however_many(monkeypatch) -> None:
