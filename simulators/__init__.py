@@ -10,6 +10,7 @@ Useful alone; it knows nothing of who watches the machines.
 From the command line: ``python -m simulators --help``.
 """
 
+from simulators.campaign import Burst, waveforms
 from simulators.farm import MACHINE_CLASSES, Block, Farm
 from simulators.faults import FAULTS, Fault
 from simulators.faults.grammar import parse_fault
@@ -22,6 +23,7 @@ __all__ = [
     "FAULTS",
     "MACHINE_CLASSES",
     "Block",
+    "Burst",
     "Climate",
     "Farm",
     "Fault",
@@ -29,4 +31,5 @@ __all__ = [
     "Truth",
     "load_scenario",
     "parse_fault",
+    "waveforms",
 ]

@@ -11,8 +11,10 @@ its twin spoke is detectable too.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +54,9 @@ def truth(farm: Farm, hours: float) -> list[Truth]:
 
 def detectable_s(farm: Farm, faults: Sequence[Fault], hours: float) -> list[float | None]:
     """Seconds after the start from which each fault can be seen; None: never in these hours."""
-    found: dict[Fault, float | None] = {}
-    for layer in _layers(faults):
+    found: dict[Fault, float | None] = dict.fromkeys(faults)
+    moving = [fault for fault in faults if fault.severity > 0 and _moves(fault, farm)]
+    for layer in _layers(moving):
         watches = [_Watch(farm, fault) for fault in layer]
         runs = [farm.with_faults(layer), farm.with_faults(()), farm.expectation()]
         for faulty, healthy, expected in zip(*(run.run(hours) for run in runs), strict=True):
@@ -63,18 +66,19 @@ def detectable_s(farm: Farm, faults: Sequence[Fault], hours: float) -> list[floa
     return [found[fault] for fault in faults]
 
 
+def _moves(fault: Fault, farm: Farm) -> bool:
+    """Is any sensor that is reported the fault's business?"""
+    _, signals = fault.signals(farm.machine_class)
+    return not set(signals).isdisjoint(farm.sensors)
+
+
 def _layers(faults: Sequence[Fault]) -> Iterator[list[Fault]]:
-    """The visible faults in groups with at most one for each machine, to tell them apart."""
-    left = [fault for fault in faults if fault.severity > 0]
-    yielded: list[Fault] = []
-    while left:
-        layer = list({fault.machine: fault for fault in reversed(left)}.values())
-        yield layer
-        yielded += layer
-        left = [fault for fault in left if fault not in layer]
-    nothing = [fault for fault in faults if fault not in yielded]
-    if nothing:
-        yield nothing
+    """The faults in groups with at most one for each machine, to tell them apart."""
+    by_machine: defaultdict[str, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        by_machine[fault.machine].append(fault)
+    for layer in zip_longest(*by_machine.values()):
+        yield [fault for fault in layer if fault is not None]
 
 
 class _Watch:
@@ -89,7 +93,9 @@ class _Watch:
         self._window = max(round(HOUR_S / farm.period_s), 1)
         self._shift = _TrailingMean(self._window, len(self._columns))
         self._usual = _Spread(self._window, len(self._columns))
+        self._highest = np.zeros((1, len(self._columns)))
         self._records: list[tuple[NDArray[np.float64], Floats]] = []
+        """Only where a shift was larger than ever: no other can be the first to pass a limit."""
 
     def see(self, faulty: Block, healthy: Block, expected: Block) -> None:
         """The next block of the three runs."""
@@ -99,8 +105,12 @@ class _Watch:
         shift = np.abs(self._shift.advance(was - twin))
         t_s = (faulty.times - self._start_ns) / 1e9
         there = self.fault.active(t_s)
-        if there.any():
-            self._records.append((t_s[there], shift[there]))
+        t_s, shift = t_s[there], shift[there]
+        highest = np.maximum.accumulate(np.concatenate([self._highest, shift]))
+        higher = (shift > highest[:-1]).any(axis=1)
+        self._highest = highest[-1:]
+        if higher.any():
+            self._records.append((t_s[higher], shift[higher]))
 
     def detectable_s(self) -> float | None:
         """When the shift of a signal first passed its limit."""
@@ -150,8 +160,9 @@ class _Spread:
         self._means.append(hours.mean(axis=1))
 
     def std(self) -> Floats:
-        spread: Floats = np.concatenate(self._means).std(axis=0)
-        return spread
+        """Of one window alone, or none, nobody knows: NaN."""
+        means = np.concatenate(self._means)
+        return means.std(axis=0) if len(means) > 1 else np.full(means.shape[1], math.nan)
 
 
 def _time_ns(farm: Farm, after_s: float) -> int:

@@ -102,6 +102,7 @@ class Farm:
             )
         self.machine_class = MACHINE_CLASSES[machine_class]
         self.machines = tuple(machine_name(self.machine_class, i) for i in range(machines))
+        self._rows = {name: row for row, name in enumerate(self.machines)}
         self.sensors = _sensors(self.machine_class, sensors)
         self.seed = Streams(seed).seed
         self.noise = True
@@ -117,7 +118,7 @@ class Farm:
         """Readings that each machine gives in a run; the first is at the start."""
         if not hours > 0:
             raise ValueError(f"hours is {hours:g}, it must be more than 0")
-        if math.isfinite(hours) and self.start_ns + hours * 3600 * NS_PER_S > LAST_NS:
+        if self._hours_left < hours < math.inf:
             raise ValueError(f"hours is {hours:g}, the run would end after 2262-04-11")
         # The small term keeps 0.1 h of 60 s at 6 steps, whatever binary fractions make of it.
         steps = hours * 3600 / self.period_s + 1e-9
@@ -130,7 +131,7 @@ class Farm:
 
         How it is cut into blocks does not change the values.
         """
-        steps = self.steps(hours)
+        steps = min(self.steps(hours), self.steps(self._hours_left))
         longest = block_steps or min(max(BLOCK_READINGS // len(self.machines), 1), BLOCK_STEPS_MAX)
         return _World(self).blocks(steps, longest)
 
@@ -140,9 +141,15 @@ class Farm:
         It does not say when they become detectable: `simulators.detectability.truth` does, which
         has to run the farm for it.
         """
-        begun = [fault for fault in self.faults if fault.onset_s < hours * 3600]
+        end_s = min(hours, self._hours_left) * 3600
+        begun = [fault for fault in self.faults if fault.onset_s < end_s]
         about = (self.machine_class, self.site, self.start_ns, self.sensors)
         return [truth_of(fault, *about) for fault in begun]
+
+    @property
+    def _hours_left(self) -> float:
+        """From the start until the last time there is."""
+        return (LAST_NS - self.start_ns) / NS_PER_S / 3600
 
     def with_faults(self, faults: Sequence[Fault]) -> Self:
         """The same farm, to the last draw of chance, with these faults instead."""
@@ -187,8 +194,8 @@ class Farm:
         return list(dict.fromkeys(named))
 
     def _row(self, machine: str, fault: Fault) -> int:
-        if machine in self.machines:
-            return self.machines.index(machine)
+        if machine in self._rows:
+            return self._rows[machine]
         first, last = self.machines[0], self.machines[-1]
         raise ValueError(f"{fault}: there is no machine {machine!r}, there are {first} … {last}")
 
@@ -248,10 +255,12 @@ class _World:
         known = {sensor.name: sensor for sensor in farm.machine_class.instruments}
         self._instruments = Instruments([known[name] for name in self._read], streams)
         rows = {name: row for row, name in enumerate(farm.machines)}
-        self._episodes = [
+        episodes = [
             (fault, Episode(rows[fault.machine], streams(f"fault/{fault!r}")))
             for fault in farm.faults
         ]
+        self._worsening = [life for life in episodes if life[0].conditions()]
+        self._falsifying = [life for life in episodes if isinstance(life[0], SensorFault)]
         self._touched = {key for fault in farm.faults for key in fault.conditions()}
 
     def blocks(self, steps: float, longest: int) -> Iterator[Block]:
@@ -279,12 +288,12 @@ class _World:
             key: np.zeros(whole if key in self._touched else untouched)
             for key in self._farm.machine_class.conditions
         }
-        for fault, episode in self._episodes:
+        for fault, episode in self._worsening:
             of_machine = {key: conditions[key][:, episode.row] for key in fault.conditions()}
             fault.on_machine(t_s, of_machine)
         return conditions
 
     def _falsify(self, t_s: Floats, values: Floats) -> None:
-        for fault, episode in self._episodes:
+        for fault, episode in self._falsifying:
             sensors = {name: values[:, episode.row, i] for i, name in enumerate(self._read)}
             fault.on_instrument(t_s, sensors, episode)

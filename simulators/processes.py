@@ -98,7 +98,7 @@ class OrnsteinUhlenbeck:
         return walked
 
 
-def lagged_share(time_s: Floats, lag_s: float) -> Floats:
+def lagged_share(time_s: Floats, lag_s: Floats | float) -> Floats:
     """Share of its variance that a process of time scale T keeps behind a lag: ``ρ = T/(T+τ)``.
 
     >>> lagged_share(np.array([34.0]), 5.0).round(2)
@@ -116,73 +116,67 @@ class NoiseAndLag:
 
     Stepped exactly: the step's mean is ``exp(A·Δt)`` and its covariance what the stationary
     covariance lacks after it (Gillespie 1996). So r is right at Δt = 1 s and at Δt = 10 min, where
-    a lag fed with samples of u would smooth nothing. T may change from step to step.
+    a lag fed with samples of u would smooth nothing. T and τ may change from step to step.
 
     Args:
         stream: where the shocks come from; nobody else may draw from it.
-        lag_s: τ; must stay below T.
         count: how many independent ones.
     """
 
-    def __init__(
-        self, stream: np.random.Generator, period_s: float, lag_s: float, count: int = 1
-    ) -> None:
+    def __init__(self, stream: np.random.Generator, period_s: float, count: int = 1) -> None:
         self._stream = stream
         self._period_s = period_s
-        self._lag_s = lag_s
         # Two standard normals, made a point of the stationary distribution once T is known.
         self._noise, self._lagged = stream.standard_normal((2, count))
         self._started = False
 
-    def advance(self, time_s: Floats) -> tuple[Floats, Floats]:
-        """The next u and r, ``[k, count]`` each; T is that too, or ``[k, 1]`` if shared."""
-        self._start(time_s[0])
-        keep, feed, keep_lagged = self._mean_step(time_s)
-        to_noise, to_both, to_lagged = self._shocks(time_s, keep, feed, keep_lagged)
+    def advance(self, time_s: Floats, lag_s: Floats) -> tuple[Floats, Floats]:
+        """The next u and r, ``[k, count]`` each; T and τ < T are that too, ``[k, 1]`` if shared."""
+        self._start(time_s[0], lag_s[0])
+        keep, feed, keep_lagged = self._mean_step(time_s, lag_s)
+        to_noise, to_both, to_lagged = self._shocks(time_s, lag_s)
         shocks = self._stream.standard_normal((len(time_s), 2, len(self._noise)))
         push_noise = to_noise * shocks[:, 0]
         push_lagged = to_both * shocks[:, 0] + to_lagged * shocks[:, 1]
         noise, lagged = np.empty(push_noise.shape), np.empty(push_noise.shape)
         u, r = self._noise, self._lagged
         for i in range(len(time_s)):
-            r = lagged[i] = feed[i] * u + keep_lagged * r + push_lagged[i]
+            r = lagged[i] = feed[i] * u + keep_lagged[i] * r + push_lagged[i]
             u = noise[i] = keep[i] * u + push_noise[i]
         self._noise, self._lagged = u, r
         return noise, lagged
 
-    def advance_one(self, steps: int, time_s: float) -> Floats:
-        """The next r ``[steps]`` of a single process whose T never changes; the same numbers.
+    def advance_one(self, steps: int, time_s: float, lag_s: float) -> Floats:
+        """The next r ``[steps]`` of a single process that never changes; the same numbers.
 
         In Python's own floats, which for one number at a time are ten times as fast as NumPy.
         """
-        time = np.full(1, time_s)
-        self._start(time)
-        keep, feed, keep_lagged = self._mean_step(time)
-        to_noise, to_both, to_lagged = self._shocks(time, keep, feed, keep_lagged)
+        time, lag = np.full(1, time_s), np.full(1, lag_s)
+        self._start(time, lag)
+        keep, feed, keep_lagged = (of.item() for of in self._mean_step(time, lag))
+        to_noise, to_both, to_lagged = self._shocks(time, lag)
         shocks = self._stream.standard_normal((steps, 2))
         pushes_noise = (to_noise * shocks[:, 0]).tolist()
         pushes_lagged = (to_both * shocks[:, 0] + to_lagged * shocks[:, 1]).tolist()
-        kept, fed = keep.item(), feed.item()
         u, r = self._noise.item(), self._lagged.item()
         lagged = []
         for push_noise, push_lagged in zip(pushes_noise, pushes_lagged, strict=True):
-            r = fed * u + keep_lagged * r + push_lagged
-            u = kept * u + push_noise
+            r = feed * u + keep_lagged * r + push_lagged
+            u = keep * u + push_noise
             lagged.append(r)
         self._noise, self._lagged = np.full(1, u), np.full(1, r)
         return np.array(lagged)
 
-    def _mean_step(self, time_s: Floats) -> tuple[Floats, Floats, float]:
+    def _mean_step(self, time_s: Floats, lag_s: Floats) -> tuple[Floats, Floats, Floats]:
         """exp(A·Δt): what u keeps of itself, what of u goes to r, what r keeps of itself."""
         keep = np.exp(-self._period_s / time_s)
-        keep_lagged = memory(self._period_s, self._lag_s)
-        return keep, time_s / (time_s - self._lag_s) * (keep - keep_lagged), keep_lagged
+        keep_lagged = np.exp(-self._period_s / lag_s)
+        return keep, time_s / (time_s - lag_s) * (keep - keep_lagged), keep_lagged
 
-    def _shocks(
-        self, time_s: Floats, keep: Floats, feed: Floats, keep_lagged: float
-    ) -> tuple[Floats, Floats, Floats]:
+    def _shocks(self, time_s: Floats, lag_s: Floats) -> tuple[Floats, Floats, Floats]:
         """Cholesky factor of the step's covariance; with it Var u stays 1 and Var r stays ρ."""
-        share = lagged_share(time_s, self._lag_s)
+        keep, feed, keep_lagged = self._mean_step(time_s, lag_s)
+        share = lagged_share(time_s, lag_s)
         var_noise = 1 - keep**2
         cov = share - keep * (feed + keep_lagged * share)
         var_lagged = share - feed**2 - 2 * feed * keep_lagged * share - keep_lagged**2 * share
@@ -191,11 +185,11 @@ class NoiseAndLag:
         # Rounding may leave a trace below 0 where the step is much shorter than the lag.
         return to_noise, to_both, np.sqrt(np.maximum(var_lagged - to_both**2, 0))
 
-    def _start(self, time_s: Floats) -> None:
+    def _start(self, time_s: Floats, lag_s: Floats) -> None:
         """Before the first block, take a state from the stationary distribution."""
         if not self._started:
             self._started = True
-            share = lagged_share(time_s, self._lag_s)
+            share = lagged_share(time_s, lag_s)
             self._lagged = share * self._noise + np.sqrt(share * (1 - share)) * self._lagged
 
 
@@ -208,10 +202,10 @@ class SmoothNoise:
     def __init__(
         self, stream: np.random.Generator, period_s: float, tau_s: float, lag_s: float
     ) -> None:
-        self._noise = NoiseAndLag(stream, period_s, lag_s)
-        self._tau_s = tau_s
+        self._noise = NoiseAndLag(stream, period_s)
+        self._tau_s, self._lag_s = tau_s, lag_s
         self._scale = math.sqrt(1 + lag_s / tau_s)
 
     def advance(self, steps: int) -> Floats:
         """The next ``[steps]`` values."""
-        return self._scale * self._noise.advance_one(steps, self._tau_s)
+        return self._scale * self._noise.advance_one(steps, self._tau_s, self._lag_s)

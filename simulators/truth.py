@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from simulators.clock import iso_time
+from simulators.clock import LAST_NS, iso_time
 from simulators.faults.base import Expected, Fault, Kind
 from simulators.machines import MachineClass
 
@@ -73,4 +73,6 @@ def truth_of(
 
 
 def _time(start_ns: int, offset_s: float) -> str | None:
-    return None if math.isinf(offset_s) else iso_time(start_ns + round(offset_s * 1e9))
+    # What lies behind the last time there is happens as little as what never does.
+    never = math.isinf(offset_s) or start_ns + offset_s * 1e9 >= LAST_NS
+    return None if never else iso_time(start_ns + round(offset_s * 1e9))

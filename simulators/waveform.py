@@ -105,7 +105,7 @@ def burst(
         ValueError: in one sentence, which argument cannot be and why.
     """
     _check(bearing, rpm=rpm, load=load, wear=wear, place=place)
-    samples = _samples(bearing, rate_hz, duration_s)
+    samples = sample_count(bearing, rate_hz, duration_s)
     speed = rpm / bearing.rated_rpm
     shaft_hz = bearing.shaft_hz(rpm)
     # Velocity and acceleration grow alike with speed and load, so one law serves both.
@@ -248,8 +248,12 @@ def _check(bearing: Bearing, *, rpm: float, load: float, wear: float, place: Pla
         raise ValueError(f"a bearing has no place {place!r}: {list(PLACES)}")
 
 
-def _samples(bearing: Bearing, rate_hz: float, duration_s: float) -> int:
-    """How many samples the recording has, if it can be made."""
+def sample_count(bearing: Bearing, rate_hz: float, duration_s: float) -> int:
+    """How many samples a recording of a bearing has.
+
+    Raises:
+        ValueError: it cannot be made.
+    """
     if not 2 * bearing.resonance_hz <= rate_hz < math.inf:
         raise ValueError(
             f"sampling rate is {rate_hz:g} Hz, it must be at least twice the resonance of"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 from simulators import detectability
+from simulators.campaign import Campaign
 from simulators.clock import parse_time
 from simulators.command.arguments import add_arguments
 from simulators.command.orders import Order, access_of, batch_of, is_table, order_of, parse_address
@@ -23,6 +24,7 @@ from simulators.outputs.jsonl import write_messages, write_truth
 from simulators.outputs.mqtt import BrokerError, Publisher, publish
 from simulators.outputs.payloads import telemetry, with_truth
 from simulators.outputs.tables import LibraryMissing, check_table, write_table
+from simulators.outputs.waveforms import check_waveforms, write_waveforms
 from simulators.truth import Truth
 
 __all__ = ["add_arguments", "main", "stop_at_signals"]
@@ -61,13 +63,16 @@ def _simulate(args: argparse.Namespace) -> int:
     with whole_file(args.truth) if args.truth else nullcontext() as truth_file:
         status, summary = run(truth, progress)
         if truth_file:
-            write_truth(truth_file, _begun(truth, order.farm, progress.hours))
+            stopped = status == INTERRUPTED
+            write_truth(truth_file, _begun(truth, order.farm, progress.hours) if stopped else truth)
     progress.end(summary)
     return status
 
 
 def _file_run(args: argparse.Namespace, order: Order) -> Run:
     """A run into a file, with nothing left to refuse."""
+    if order.campaign:
+        return _waveform_run(args, order.campaign)
     table = is_table(args.out)
     messages = [] if table else _messages(args, order)
     if table:
@@ -82,6 +87,19 @@ def _file_run(args: argparse.Namespace, order: Order) -> Run:
                 sys.stdout.flush()
         machines = len(order.farm.machines)
         return 0, f"{progress.readings} readings of {machines} machines in {args.out}"
+
+    return run
+
+
+def _waveform_run(args: argparse.Namespace, campaign: Campaign) -> Run:
+    """A run into a file of recordings, with nothing left to refuse."""
+    check_waveforms(args.out, campaign)
+
+    def run(_: Sequence[Truth], progress: Progress) -> tuple[int, str]:
+        with _cleared_up_when_terminated():
+            write_waveforms(args.out, campaign, progress.block)
+        machines = len(campaign.farm.machines)
+        return 0, f"{campaign.bursts} recordings of {machines} machines in {args.out}"
 
     return run
 

@@ -10,6 +10,7 @@ from simulators.command import catalogue
 from simulators.farm import MACHINE_CLASSES, START
 from simulators.faults.grammar import EXAMPLE, GRAMMAR
 from simulators.outputs.payloads import BATCHED, DIALECTS, TIMES
+from simulators.waveform import DURATION_S, RATE_HZ
 
 DEFAULTS: dict[str, Any] = {
     "machine_class": "turbine",
@@ -21,6 +22,9 @@ DEFAULTS: dict[str, Any] = {
     "start": START,
 }
 """Of the arguments that a scenario has too: only one that was given overrules it."""
+
+EVERY = "6h"
+"""From one recording of ``--waveform`` to the next."""
 
 DESCRIPTION = """
 Simulate a farm of machines with weather, instruments and faults, and tell the truth about them:
@@ -47,6 +51,9 @@ examples:
     --mqtt localhost:1883 --machines 5 --speed 60 --hours inf
   a scenario that is shipped, in its short variant:
     --scenario every_fault --quick --out faults.csv --truth truth.jsonl
+  a second of vibration at 25.6 kHz of every generator's bearing, four times a day:
+    --waveform generator --out bursts.npz --hours 240 \\
+      --fault bearing_wear.generator@T03:5d+4d
 """
 
 
@@ -66,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_faults(parser.add_argument_group("what goes wrong"))
     _add_run(parser.add_argument_group("the run"))
     _add_outputs(parser.add_argument_group("where to"))
+    _add_waveform(parser.add_argument_group("recordings of a bearing, instead of readings"))
     _add_messages(parser.add_argument_group("how messages are written (.jsonl and MQTT)"))
     _add_broker(parser.add_argument_group("the broker, with --mqtt"))
 
@@ -127,7 +135,7 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
         "--out",
         metavar="FILE",
         help=".jsonl: one message per line, as mosquitto_sub -F %%J writes them; .csv, .parquet: "
-        "one reading per row; - is .jsonl on standard output",
+        "one reading per row; - is .jsonl on standard output; with --waveform .npz or .csv",
     )
     where.add_argument("--mqtt", metavar="HOST[:PORT]", help="publish to this broker")
     group.add_argument(
@@ -135,6 +143,29 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
         metavar="FILE.jsonl",
         help="what was wrong, where, when, and since when it could be seen; "
         "with --mqtt it also goes to sim/truth/MACHINE",
+    )
+
+
+def _add_waveform(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--waveform",
+        metavar="PART",
+        help="record the acceleration of this part's bearing, of all machines, into --out: .npz "
+        "for numpy.load; .csv: one recording per row; parts are those of bearing_wear, see "
+        "--list targets",
+    )
+    group.add_argument(
+        "--every", metavar="TIME", help=f"from one recording to the next; default: {EVERY}"
+    )
+    group.add_argument(
+        "--rate-hz", type=float, metavar="HZ", help=f"samples per second; default: {RATE_HZ:g}"
+    )
+    group.add_argument(
+        "--burst-s",
+        type=float,
+        metavar="S",
+        help=f"length of a recording; a turbine's main bearing needs a minute; "
+        f"default: {DURATION_S:g}",
     )
 
 

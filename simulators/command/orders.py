@@ -9,18 +9,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from simulators.campaign import Campaign
 from simulators.clock import iso_time
-from simulators.command.arguments import DEFAULTS
+from simulators.command.arguments import DEFAULTS, EVERY
 from simulators.farm import Farm
-from simulators.faults.grammar import parse_fault
+from simulators.faults import Fault
+from simulators.faults.grammar import duration, parse_fault
 from simulators.faults.rates import Rate, parse_rate
 from simulators.outputs.access import Access
 from simulators.outputs.payloads import BATCHED
 from simulators.outputs.tables import FORMS
+from simulators.outputs.waveforms import check_form
 from simulators.scenarios import Scenario, check_begins
 from simulators.scenarios.file import load_scenario
+from simulators.waveform import DURATION_S, RATE_HZ
 
 MESSAGES_ONLY = ("dialect", "batch", "times")
+WAVEFORM_ONLY = ("every", "rate_hz", "burst_s")
 BROKER_ONLY = ("speed", "qos", "user", "password_file", "tls", "ca_file")
 SCENARIOS_OWN = ("machine_class", "machines", "period_s")
 OPTIONS = {"machine_class": "--class"}
@@ -34,6 +39,8 @@ class Order(NamedTuple):
     hours: float
     note: str = ""
     """What the user should know beforehand."""
+    campaign: Campaign | None = None
+    """What is recorded, where readings are not what is asked for."""
 
 
 def order_of(args: argparse.Namespace) -> Order:
@@ -48,12 +55,43 @@ def order_of(args: argparse.Namespace) -> Order:
     typed = [parse_fault(text) for text in args.fault]
     scenario.faults = [*scenario.faults, *typed]
     scenario.random = {**scenario.random, **_rates(args.random)}
-    farm = scenario.farm(_sensors(args.sensors))
+    # A bearing is heard whatever is reported.
+    farm = scenario.farm("all" if args.waveform is not None else _sensors(args.sensors))
     for fault in typed:
         check_begins(fault, scenario.hours)
         if fault in scenario.invisible:
             raise ValueError(f"{fault} shows in none of the reported sensors: see --sensors")
+    if args.waveform is not None:
+        return _recordings(args, farm, scenario.hours, typed)
     return Order(farm, scenario.hours, _note(scenario))
+
+
+def _recordings(
+    args: argparse.Namespace, farm: Farm, hours: float, typed: Iterable[Fault]
+) -> Order:
+    """An order of recordings; its farm, and so its truth, has the faults of machines only."""
+    for fault in typed:
+        if not fault.conditions():
+            raise ValueError(f"{fault} is nothing that a recording with --waveform could hold")
+    heard = farm.with_faults([fault for fault in farm.faults if fault.conditions()])
+    campaign = Campaign(
+        heard,
+        hours,
+        args.waveform,
+        duration("every", args.every or EVERY),
+        RATE_HZ if args.rate_hz is None else args.rate_hz,
+        DURATION_S if args.burst_s is None else args.burst_s,
+    )
+    left_out = len(farm.faults) - len(heard.faults)
+    return Order(heard, hours, _note_on(campaign, left_out), campaign)
+
+
+def _note_on(campaign: Campaign, left_out: int) -> str:
+    notes = [f"{left_out} faults that no recording holds are left out"] if left_out else []
+    worn = {fault.target for fault in campaign.farm.faults if fault.name == "bearing_wear"}
+    if worn and campaign.part not in worn:
+        notes += [f"bearing_wear is in {', '.join(sorted(worn))}, not in {campaign.part}"]
+    return "; ".join(notes)
 
 
 def is_table(out: str) -> bool:
@@ -157,21 +195,40 @@ def _check_together(args: argparse.Namespace) -> None:
 def _refusals(args: argparse.Namespace) -> Iterator[str]:
     if args.speed is not None and not 0 <= args.speed < math.inf:
         yield f"speed is {args.speed:g}, it must not be negative"
-    if args.mqtt:
-        parse_address(args.mqtt)
-    else:
-        yield from (f"{name} is for --mqtt" for name in _given(args, BROKER_ONLY))
-        if args.hours == math.inf:
-            yield "hours is inf, but only a run to a broker can be endless"
-        if is_table(args.out):
-            names = _given(args, MESSAGES_ONLY)
-            yield from (f"{name} is for messages, and {args.out} is a table" for name in names)
-        if args.truth and Path(args.truth).resolve() == Path(args.out).resolve():
-            yield "out and truth are the same file"
+    yield from _refusals_to_a_broker(args) if args.mqtt else _refusals_to_a_file(args)
+    if args.waveform is None:
+        yield from (f"{name} is for --waveform" for name in _given(args, WAVEFORM_ONLY))
     if args.scenario:
         yield from (f"{name} is the scenario's own" for name in _given(args, SCENARIOS_OWN))
     elif args.quick:
         yield "--quick is for --scenario"
+
+
+def _refusals_to_a_broker(args: argparse.Namespace) -> Iterator[str]:
+    parse_address(args.mqtt)
+    if args.waveform is not None:
+        yield "--waveform is for --out: recordings go to a file"
+
+
+def _refusals_to_a_file(args: argparse.Namespace) -> Iterator[str]:
+    yield from (f"{name} is for --mqtt" for name in _given(args, BROKER_ONLY))
+    if args.hours == math.inf:
+        yield "hours is inf, but only a run to a broker can be endless"
+    if args.waveform is not None:
+        yield from _refusals_of_recordings(args)
+    elif is_table(args.out):
+        names = _given(args, MESSAGES_ONLY)
+        yield from (f"{name} is for messages, and {args.out} is a table" for name in names)
+    if args.truth and Path(args.truth).resolve() == Path(args.out).resolve():
+        yield "out and truth are the same file"
+
+
+def _refusals_of_recordings(args: argparse.Namespace) -> Iterator[str]:
+    check_form(args.out)
+    names = _given(args, MESSAGES_ONLY)
+    yield from (f"{name} is for messages, and --waveform makes none" for name in names)
+    if args.sensors != "usual":
+        yield "--sensors is for readings, and --waveform makes none"
 
 
 def _given(args: argparse.Namespace, names: Iterable[str]) -> Iterator[str]:

@@ -129,6 +129,15 @@ def seconds(time: str) -> float:
     return float(time[:-1]) * SECONDS[time[-1]]
 
 
+def duration(key: str, text: object) -> float:
+    """Seconds that a text says, such as 40h.
+
+    Raises:
+        ValueError: it cannot be read; ``key`` says what it is of.
+    """
+    return seconds(_time(key, text))
+
+
 def _build(
     *,
     name: str,

@@ -101,9 +101,15 @@ DEMO_PERIOD_S = 300.0
 DEMO_HEALTHY_HOURS = 120.0
 """No fault begins before; so much is there to learn from."""
 DEMO_CLIMATE = Climate(
-    weibull_shape=2.4, weibull_scale=10.0, wind_tau_h=3.0, wind_lag_h=0.75, air_tau_h=24.0
+    weibull_shape=2.4,
+    weibull_scale=10.0,
+    wind_tau_h=1.5,
+    wind_lag_h=0.75,
+    wind_slow_share=0.0,
+    turbulence_class="A",
+    air_tau_h=12.0,
 )
-"""Windy days that change quickly: five of them have to show the weather of a month."""
+"""Windy, rough days that change quickly: five of them have to show the weather of a month."""
 
 
 def demo_farm(

@@ -13,6 +13,7 @@ run of seconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import partial
@@ -120,6 +121,8 @@ def _scenario(name: str, said: dict[str, Any]) -> Scenario:
 def _checked(scenario: Scenario) -> Scenario:
     """The scenario, if its farm can be built and all its faults can happen."""
     farm = scenario.farm("all")
+    if math.isinf(scenario.hours):
+        raise ValueError("a scenario has an end, and its hours or days are inf")
     farm.steps(scenario.hours)
     for fault in farm.faults:
         check_begins(fault, scenario.hours)
@@ -139,10 +142,17 @@ def _of(kinds: type | UnionType, what: str) -> Callable[[str, object], Any]:
 
 
 _text = _of(str, "a text")
-_number = _of(int | float, "a number")
+_real = _of(int | float, "a number")
 _whole = _of(int, "a whole number")
 _list = _of(list, "a list")
 _mapping = _of(dict, "a mapping of keys to values")
+
+
+def _number(key: str, value: object) -> float:
+    try:
+        return float(_real(key, value))
+    except OverflowError:
+        raise ValueError(f"{key} has more digits than any number needs") from None
 
 
 def _climate(key: str, value: object) -> Climate:

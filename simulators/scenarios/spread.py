@@ -22,8 +22,9 @@ from dataclasses import replace
 from itertools import chain, product
 from typing import Any
 
+from simulators.farm import MACHINES_MAX
 from simulators.faults import Fault
-from simulators.faults.grammar import fault_from_mapping, seconds
+from simulators.faults.grammar import duration, fault_from_mapping
 
 KEYS = ("faults", "severities", "ramps", "onset", "end", "each", "stagger")
 
@@ -50,7 +51,7 @@ def laid_out(
     ValueError: 4 machines are needed, one for each fault of the spread, and machines is 3
     """
     shifted = list(chain.from_iterable(_shifted(entry) for entry in entries))
-    if len(shifted) > machines:
+    if len(shifted) > max(machines, 0):
         raise ValueError(
             f"{len(shifted)} machines are needed, one for each fault of the spread, "
             f"and machines is {machines}"
@@ -60,7 +61,7 @@ def laid_out(
 
 def _shifted(entry: Mapping[str, Any]) -> Iterator[Fault]:
     """The faults of an entry, each later than the one before."""
-    by_s = _stagger_s(entry.get("stagger", "0s"))
+    by_s = duration("stagger", entry.get("stagger", "0s"))
     for i, fault in enumerate(_combined(entry)):
         yield replace(fault, onset_s=fault.onset_s + i * by_s, end_s=fault.end_s + i * by_s)
 
@@ -69,6 +70,8 @@ def _combined(entry: Mapping[str, Any]) -> Iterator[Fault]:
     each = entry.get("each", 1)
     if isinstance(each, bool) or not isinstance(each, int) or each < 1:
         raise ValueError(f"each is {each!r}, a number of machines is needed")
+    if each > MACHINES_MAX:
+        raise ValueError(f"each is {each}, at most {MACHINES_MAX} machines are allowed")
     names = _list(entry, "faults")
     severities = _list(entry, "severities", default=[1])
     ramps = _list(entry, "ramps", default=[None])
@@ -89,13 +92,3 @@ def _list(entry: Mapping[str, Any], key: str, default: list[Any] | None = None) 
     if not isinstance(value, list) or not value:
         raise ValueError(f"{key} is {value!r}, a list is needed, e.g. {key}: [...]")
     return value
-
-
-def _stagger_s(value: object) -> float:
-    try:
-        by_s = seconds(str(value))
-    except (ValueError, KeyError, IndexError):
-        by_s = -1.0
-    if not by_s >= 0:
-        raise ValueError(f"stagger is {value!r}, write a number and s, m, h, d or w, e.g. 6h")
-    return by_s

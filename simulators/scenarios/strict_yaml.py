@@ -25,6 +25,11 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise ValueError(f"line {line}: {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ValueError("this is not text in UTF-8") from None
+    except (AttributeError, KeyError):
+        # The library's own readers of !!timestamp and !!bool expect a good one.
+        raise ValueError("a value is not what its tag !! says") from None
+    except RecursionError:
+        raise ValueError("lists and mappings stand too deep in one another") from None
     if not isinstance(content, dict):
         raise ValueError("a mapping of keys to values is needed")  # noqa: TRY004 - of a text
     return {str(key): value for key, value in content.items()}

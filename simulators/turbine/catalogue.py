@@ -102,6 +102,9 @@ def _askew(component: str, blade: int) -> Condition:
     return Condition(component, (PITCHES[blade - 1], *SHAKING))
 
 
+DERATED_LEVELS = ("vibration", "main_bearing_vibration")
+"""What is left of a derating in the levels, a little."""
+
 CONDITIONS: Mapping[str, Condition] = {
     "bearing_wear.gearbox": _worn(
         "gearbox", "vibration", "gearbox_bearing_temperature", OIL[0], *OIL[2:]
@@ -113,7 +116,17 @@ CONDITIONS: Mapping[str, Condition] = {
         "generator", "generator_vibration", "generator_bearing_temperature"
     ),
     "cooling_loss": Condition(
-        "gearbox_cooler", (*OIL, "status", "power", *WINDINGS, *AROUND, *PITCHES)
+        "gearbox_cooler",
+        (
+            *OIL,
+            "status",
+            "power",
+            *WINDINGS,
+            *AROUND,
+            *PITCHES,
+            "vibration",
+            "main_bearing_vibration",
+        ),
     ),
     "winding_heating.u": _heated(0),
     "winding_heating.v": _heated(1),

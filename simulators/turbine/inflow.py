@@ -35,7 +35,7 @@ class InflowBlock(NamedTuple):
     at_point: Floats
     """Where the anemometer stands [m/s]."""
     at_rotor: Floats
-    """Averaged over the rotor [m/s]."""
+    """Averaged over the rotor, and as its speed follows it [m/s]."""
     air: Floats
     """Temperature [°C]."""
     density: Floats
@@ -60,21 +60,21 @@ class Inflow:
         mean = np.minimum(mean * (1 - NEIGHBOUR_DEFICIT * neighbour), STRONGEST_M_S)
         sigma = self._sigma(weather, mean, neighbour)
         point, rotor = self._turbulence.advance(weather.wind[:, np.newaxis])
-        gust = weather.gust[:, np.newaxis]
+        gust, followed = weather.gust[:, np.newaxis], weather.followed[:, np.newaxis]
         warmer = SEASON_K * (conditions["season.warmer"] - conditions["season.colder"])
         kelvin = weather.air[:, np.newaxis] + ZERO_CELSIUS_K
         return InflowBlock(
             mean,
             sigma,
             at_point=np.clip(mean + sigma * (point + gust), 0, STRONGEST_M_S),
-            at_rotor=np.clip(mean + sigma * (rotor + gust), 0, STRONGEST_M_S),
+            at_rotor=np.clip(mean + sigma * (rotor + followed), 0, STRONGEST_M_S),
             air=weather.air[:, np.newaxis] + self._air_offset + warmer,
             density=weather.density[:, np.newaxis] / STANDARD_DENSITY * kelvin / (kelvin + warmer),
         )
 
     def _sigma(self, weather: WeatherBlock, mean: Floats, neighbour: Floats) -> Floats:
         """Turbulence of the site and of all wakes, which add in squares [m/s]."""
-        ambient = turbulence_sigma(mean, weather.intensity)
+        ambient = turbulence_sigma(mean, weather.intensity) * weather.roughness[:, np.newaxis]
         new = neighbour * mean * added_intensity(THRUST, np.array(NEIGHBOUR_D))
         wakes = self._wakes.added_variance(weather.wind, weather.direction)
         return np.sqrt(ambient**2 + wakes + new**2)

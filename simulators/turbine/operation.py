@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.processes import Floats
-from simulators.turbine.power import CUT_IN_M_S, CUT_OUT_M_S, RATED_POWER_KW
+from simulators.turbine.power import CUT_IN_M_S, CUT_OUT_M_S, RATED_POWER_KW, STALL_M_S
 
 Flags = NDArray[np.bool_]
 
-STALL_M_S = 2.5
-"""Below it a machine stops working that started above `CUT_IN_M_S`."""
 RESTART_M_S = 22.0
 """Below it a machine starts again that a storm above `CUT_OUT_M_S` stopped."""
 RUN_UP_S = (60.0, 90.0)

@@ -20,29 +20,34 @@ GEAR_RATIO = 97.0
 ROTOR_RADIUS_M = 63.0
 TIP_SPEED_RATIO = 8.0
 CUT_IN_M_S, CUT_OUT_M_S = 3.0, 25.0
+STALL_M_S = 2.5
+"""Below it a machine stops working that started above `CUT_IN_M_S`; there its power ends."""
 IDLE_RPM_PER_M_S, IDLE_RPM_MAX = 0.3, 1.0
 """With feathered blades the rotor turns slowly in the wind: engineering judgement."""
 YAW_EXPONENT = 1.88
 """Of the cosine, fitted to the NREL 5 MW's power in oblique wind (FLORIS)."""
 
-CURVE_WIND_M_S = np.array([3.0, 4, 5, 6, 7, 8, 9, 10, 11, 11.4, 12, 25])
-CURVE_POWER_KW = np.array([40.5, 178, 404, 738, 1187, 1771, 2519, 3448, 4563, 5001, 5000, 5000])
+CURVE_WIND_M_S = np.array([STALL_M_S, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11.4, 12, 25])
+CURVE_POWER_KW = np.array([0, 40.5, 178, 404, 738, 1187, 1771, 2519, 3448, 4563, 5001, 5000, 5000])
+"""The table, and where a machine that works on in a lull gives nothing: engineering judgement."""
+RISING = CURVE_WIND_M_S <= RATED_WIND_M_S
 
 
 def power_curve(wind: Floats) -> Floats:
     """Electrical power [kW] at a rotor-averaged wind [m/s], linear between the table's points.
 
-    0 below cut-in (3 m/s) and above cut-out (25 m/s).
+    0 below 2.5 m/s and above cut-out (25 m/s). A machine starts at cut-in (3 m/s) only; one that
+    works already gives less and less in the lulls below it.
 
-    >>> power_curve(np.array([2.0, 3.0, 8.5, 12.0, 26.0])).tolist()
+    >>> power_curve(np.array([2.4, 3.0, 8.5, 12.0, 26.0])).tolist()
     [0.0, 40.5, 2145.0, 5000.0, 0.0]
     """
     power: Floats = np.interp(wind, CURVE_WIND_M_S, CURVE_POWER_KW, left=0.0, right=0.0)
     return power
 
 
-GRID_PER_M_S = 5
-"""Every point of the curve below rated lies on a grid of 0.2 m/s, so looking up is exact."""
+GRID_PER_M_S = 10
+"""Every point of the curve below rated lies on a grid of 0.1 m/s, so looking up is exact."""
 GRID_M_S = np.arange(0, 60 * GRID_PER_M_S + 2) / GRID_PER_M_S
 AVAILABLE_KW = np.where(
     GRID_M_S <= RATED_WIND_M_S, power_curve(GRID_M_S), 5001 * (GRID_M_S / RATED_WIND_M_S) ** 3
@@ -71,8 +76,8 @@ def wind_for_power(power_kw: Floats) -> Floats:
     >>> wind_for_power(np.array([2145.0, 5000.0])).round(1)
     array([ 8.5, 11.4])
     """
-    rising = np.minimum(CURVE_POWER_KW[:10], RATED_POWER_KW)
-    wind: Floats = np.interp(power_kw, rising, CURVE_WIND_M_S[:10])
+    rising = np.minimum(CURVE_POWER_KW[RISING], RATED_POWER_KW)
+    wind: Floats = np.interp(power_kw, rising, CURVE_WIND_M_S[RISING])
     return wind
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators.processes import Floats, Lag
+from simulators.processes import Floats
 from simulators.turbine import icing
 from simulators.turbine.inflow import InflowBlock
 from simulators.turbine.operation import CURTAILMENT, DERATED_KW, RESTART_M_S, Flags, Regime
@@ -33,8 +33,6 @@ from simulators.turbine.power import (
     wind_for_power,
     yaw_loss,
 )
-
-INERTIA_S = 8.0
 
 YAW_DEG = 25.0
 EROSION_LOSS, AGEING_LOSS = 0.05, 0.01
@@ -91,7 +89,6 @@ class Rotor:
     """Rotors of a number of machines, block by block."""
 
     def __init__(self, period_s: float) -> None:
-        self._inertia = Lag(period_s, INERTIA_S)
         self._pitch = PitchSystem(period_s)
 
     def advance(
@@ -111,13 +108,14 @@ class Rotor:
         uneven = unevenness(blades)
         gain = share * uneven_loss(uneven) * (1 + FIRMWARE_GAIN * conditions["firmware"])
         power = np.minimum(available_power(standard) * gain, cap) * regime.connected
-        speed = self._turn(inflow.at_rotor, np.cbrt(share), regime)
+        speed = rotor_speed(inflow.at_rotor, np.cbrt(share), regime)
         return RotorBlock(speed, power, blades, uneven, cap < RATED_POWER_KW, felt)
 
-    def _turn(self, wind: Floats, share: Floats, regime: Regime) -> Floats:
-        """Rotor speed [rpm], between idling and work; somebody at work on it stops it."""
-        idle = np.where(regime.serviced, 0.0, idling_speed(wind))
-        return self._inertia.advance(idle + regime.engaged * (tracked_speed(wind * share) - idle))
+
+def rotor_speed(wind: Floats, share: Floats, regime: Regime) -> Floats:
+    """Rotor speed [rpm], between idling and work; somebody at work on it stops it."""
+    idle = np.where(regime.serviced, 0.0, idling_speed(wind))
+    return idle + regime.engaged * (tracked_speed(wind * share) - idle)
 
 
 def waiting_pitch(mean_wind: Floats, regime: Regime) -> Floats:

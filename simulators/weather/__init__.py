@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,11 +14,14 @@ from simulators.streams import Streams
 from simulators.thermal import WARMEST_HOUR, daily_cycle, yearly_cycle
 from simulators.weather.air import air_density
 from simulators.weather.gusts import Gusts, Lulls
-from simulators.weather.wind import REFERENCE_INTENSITY, weibull_wind
+from simulators.weather.wind import REFERENCE_INTENSITY, roughness, weibull_wind
 
 NS_PER_S = 1_000_000_000
 HOUR_NS = 3600 * NS_PER_S
 DAY_NS = 24 * HOUR_NS
+
+SYSTEMS_LAG_H = 6.0
+"""Below it a weather system is smooth."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,13 @@ class Climate:
     weibull_scale: float = 9.0
     """[m/s]; a mean wind of 8 m/s."""
     wind_tau_h: float = 6.0
-    """Correlation time of the mean wind: 6 to 12 h as weather systems pass."""
+    """Correlation time of the mean wind as fronts pass."""
     wind_lag_h: float = 1.0
     """Below it the mean wind is smooth: the spectral gap between weather and turbulence."""
+    wind_slow_share: float = 0.35
+    """Of the variance of the Gaussian behind the wind: what comes and goes with weather systems."""
+    wind_slow_tau_h: float = 72.0
+    """How long those last."""
     wind_daily: float = 0.03
     """Half the difference between afternoon and night, as a share of the wind."""
     wind_seasonal: float = 0.1
@@ -45,6 +53,8 @@ class Climate:
     """Of the year: spring."""
     turbulence_class: str = "C"
     """A, B or C of IEC 61400-1, from rough to smooth."""
+    turbulence_tau_h: float = 4.0
+    """How long the air stays rougher, or smoother, than its class has it in the mean."""
     gusts_per_day: float = 4.0
     """Extreme operating gusts; they last 10 s."""
     lulls_per_day: float = 0.15
@@ -74,6 +84,8 @@ class Climate:
         if self.turbulence_class not in REFERENCE_INTENSITY:
             choice = ", ".join(REFERENCE_INTENSITY)
             raise ValueError(f"turbulence_class is {self.turbulence_class!r}, there are {choice}")
+        if not 0 <= self.wind_slow_share <= 1:
+            raise ValueError(f"wind_slow_share is {self.wind_slow_share:g}, it must be 0 … 1")
         for name in ("gusts_per_day", "lulls_per_day"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}, it must not be negative")
@@ -90,12 +102,16 @@ class WeatherBlock(NamedTuple):
     """Air temperature [°C]."""
     gust: Floats
     """What a gust adds to the wind, in standard deviations of turbulence."""
+    followed: Floats
+    """What a rotor follows of the gust, in the same."""
     direction: Floats
     """Where the wind comes from [°], 0 … 360."""
     density: Floats
     """Of the air [kg/m³]."""
     humidity: Floats
     """Relative, 0 … 1."""
+    roughness: Floats
+    """Turbulence compared with what its class has in the mean."""
     intensity: float
     """I_ref of the climate's turbulence class."""
 
@@ -111,10 +127,12 @@ class Weather:
         self._climate = climate
         self._start_ns: int | None = None
         self._wind = slow("wind", climate.wind_tau_h, climate.wind_lag_h)
+        self._systems = slow("wind_slow", climate.wind_slow_tau_h, SYSTEMS_LAG_H)
         self._air = slow("air", climate.air_tau_h, climate.air_lag_h)
         self._pressure = slow("pressure", 48.0, 6.0)
         self._humidity = slow("humidity", 12.0, 2.0)
         self._direction = slow("direction", 12.0, 1.0)
+        self._rough = slow("turbulence", climate.turbulence_tau_h, 0.5)
         self._gusts = Gusts(streams("weather/gusts"), climate.gusts_per_day)
         self._lulls = Lulls(streams("weather/lulls"), climate.lulls_per_day)
 
@@ -129,20 +147,26 @@ class Weather:
         pressure = climate.pressure_mean + climate.pressure_spread * self._pressure.advance(
             len(times)
         )
+        wind = self._mean_wind(times, hours) * self._lulls.advance(t_s)
+        gust, followed = self._gusts.advance(t_s)
         return WeatherBlock(
             times=times,
-            wind=self._mean_wind(times, hours) * self._lulls.advance(t_s),
+            wind=wind,
             air=air,
-            gust=self._gusts.advance(t_s),
+            gust=gust,
+            followed=followed,
             direction=self._turn(len(times)),
             density=air_density(pressure, air),
             humidity=self._moisture(len(times)),
+            roughness=roughness(self._rough.advance(len(times)), wind),
             intensity=REFERENCE_INTENSITY[climate.turbulence_class],
         )
 
     def _mean_wind(self, times: NDArray[np.int64], hours: Floats) -> Floats:
         climate = self._climate
-        gauss = self._wind.advance(len(times))
+        share = climate.wind_slow_share
+        fronts, systems = self._wind.advance(len(times)), self._systems.advance(len(times))
+        gauss = math.sqrt(1 - share) * fronts + math.sqrt(share) * systems
         wind = weibull_wind(gauss, climate.weibull_shape, climate.weibull_scale)
         season = yearly_cycle(times / DAY_NS, climate.wind_seasonal, climate.windiest_day)
         return wind * (1 + daily_cycle(hours, climate.wind_daily, WARMEST_HOUR) + season)

@@ -10,6 +10,10 @@ GUST_S = 10.5
 """Duration of the extreme operating gust (IEC 61400-1 ed. 3, eq. 17)."""
 GUST_SIGMAS = 3.3 / (1 + 0.1 * 126 / 42)
 """Its height in standard deviations of turbulence, for a rotor of 126 m and Λ1 = 42 m (eq. 16)."""
+FOLLOW_S = 8.0
+"""Time constant of a rotor's speed, see `simulators.weather.wind.INERTIA_M`."""
+FORGOTTEN_S = GUST_S + 20 * FOLLOW_S
+"""So long after its beginning nothing of a gust is left."""
 LULL_S = (1200.0, 5400.0)
 LULL_DEPTH = (0.3, 0.7)
 """How much of the wind is missing in the middle of a lull."""
@@ -28,6 +32,26 @@ def operating_gust(t_s: Floats) -> Floats:
     x = np.clip(t_s / GUST_S, 0, 1)
     gust: Floats = -0.37 * np.sin(3 * np.pi * x) * (1 - np.cos(2 * np.pi * x))
     return gust
+
+
+def followed_gust(t_s: Floats) -> Floats:
+    """What a rotor of `FOLLOW_S` follows of the gust, as a share of its height; exact at any step.
+
+    ``sin a·(1 − cos b)`` is a sum of three sines, and ``τ·dy/dt = sin(ωt) − y`` from 0 gives
+    ``y = (sin ωt − ωτ·cos ωt + ωτ·exp(−t/τ))/(1 + (ωτ)²)``; after the gust it fades.
+
+    >>> followed_gust(np.array([-1.0, 0.0, 5.25, 7.5, 200.0])).round(2) + 0.0
+    array([0.  , 0.  , 0.05, 0.11, 0.  ])
+    """
+    inside = np.clip(t_s, 0, GUST_S)
+    followed = np.zeros(len(t_s))
+    for half_turns, weight in ((3, 1.0), (5, -0.5), (1, -0.5)):
+        omega = half_turns * np.pi / GUST_S
+        lag = omega * FOLLOW_S
+        wave = np.sin(omega * inside) - lag * (np.cos(omega * inside) - np.exp(-inside / FOLLOW_S))
+        followed -= 0.37 * weight * wave / (1 + lag**2)
+    fading = followed * np.exp((inside - np.maximum(t_s, 0)) / FOLLOW_S)
+    return np.where(t_s > FORGOTTEN_S, 0.0, fading)
 
 
 def lull(t_s: Floats, duration_s: float) -> Floats:
@@ -73,14 +97,19 @@ class Gusts:
     """Extreme operating gusts, half to wholly as high as the standard has them."""
 
     def __init__(self, stream: np.random.Generator, per_day: float) -> None:
-        self._events = Events(stream, per_day, GUST_S)
+        self._events = Events(stream, per_day, FORGOTTEN_S)
 
-    def advance(self, t_s: Floats) -> Floats:
-        """Height ``[k]`` above the mean wind in standard deviations of turbulence."""
-        height = np.zeros(len(t_s))
+    def advance(self, t_s: Floats) -> tuple[Floats, Floats]:
+        """Above the mean wind, in standard deviations of turbulence, ``[k]`` each.
+
+        What there is at a point, and what a rotor follows of it.
+        """
+        height, followed = np.zeros((2, len(t_s)))
         for start_s, size, _ in self._events.during(t_s[0], t_s[-1]):
-            height += GUST_SIGMAS * (0.5 + 0.5 * size) * operating_gust(t_s - start_s)
-        return height
+            highest = GUST_SIGMAS * (0.5 + 0.5 * size)
+            height += highest * operating_gust(t_s - start_s)
+            followed += highest * followed_gust(t_s - start_s)
+        return height, followed
 
 
 class Lulls:

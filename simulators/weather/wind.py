@@ -18,9 +18,11 @@ LENGTH_SCALE_M = 340.2
 REFERENCE_INTENSITY = {"A": 0.16, "B": 0.14, "C": 0.12}
 """Expected turbulence intensity at 15 m/s by turbulence class (IEC 61400-1 ed. 3, table 1)."""
 
+EXPECTED_M_S, SPREAD_M_S = 3.8, 1.4
+"""Of the normal turbulence model, in units of I_ref (IEC 61400-1 ed. 3, 6.3.1.3)."""
+
 CALMEST_M_S, FASTEST_M_S = 0.5, 50.0
-"""Outside these mean winds the eddies pass no slower or faster: the time scale stays finite in a
-calm, and in any storm above the lag of the rotor."""
+"""Outside these mean winds the eddies pass no slower or faster."""
 
 
 def weibull_wind(gauss: Floats, shape: float, scale: float) -> Floats:
@@ -43,14 +45,43 @@ def weibull_wind(gauss: Floats, shape: float, scale: float) -> Floats:
 
 
 def turbulence_sigma(mean_wind: Floats, intensity: float) -> Floats:
-    """Standard deviation of turbulence, ``σ_u = I_ref·(0.75·U + 5.6)`` [m/s].
+    """Standard deviation of turbulence in the mean, ``σ_u = I_ref·(0.75·U + 3.8)`` [m/s].
 
-    The 90 % quantile of the normal turbulence model (IEC 61400-1 ed. 3, eq. 11).
+    What the normal turbulence model expects; at 15 m/s it is I_ref·U (IEC 61400-1 ed. 3, 6.3.1.3).
 
     >>> turbulence_sigma(np.array([15.0]), REFERENCE_INTENSITY["A"]).round(3)
+    array([2.408])
+    """
+    return intensity * (0.75 * mean_wind + EXPECTED_M_S)
+
+
+def turbulence_sigma_90(mean_wind: Floats, intensity: float) -> Floats:
+    """The σ_u that nine of ten stay below, ``I_ref·(0.75·U + 5.6)`` [m/s] (eq. 11).
+
+    Turbines are designed for it; here it is a check on what `roughness` makes of the mean.
+
+    >>> turbulence_sigma_90(np.array([15.0]), REFERENCE_INTENSITY["A"]).round(3)
     array([2.696])
     """
     return intensity * (0.75 * mean_wind + 5.6)
+
+
+def roughness(gauss: Floats, mean_wind: Floats) -> Floats:
+    """Turbulence compared with what is expected: lognormal, its mean 1, never negative.
+
+    Its standard deviation is that of σ_u, ``1.4·I_ref`` m/s, over the mean of σ_u (IEC 61400-1
+    ed. 3, 6.3.1.3, which assumes the lognormal distribution too).
+
+    Args:
+        gauss: standard normal at any time.
+        mean_wind: U [m/s].
+
+    >>> roughness(np.array([-1.0, 0.0, 1.0]), np.array([8.0, 8.0, 8.0])).round(2)
+    array([0.86, 0.99, 1.14])
+    """
+    variance = np.log1p((SPREAD_M_S / (0.75 * mean_wind + EXPECTED_M_S)) ** 2)
+    rough: Floats = np.exp(np.sqrt(variance) * gauss - variance / 2)
+    return rough
 
 
 def turbulence_time_s(mean_wind: Floats) -> Floats:
@@ -65,22 +96,43 @@ def turbulence_time_s(mean_wind: Floats) -> Floats:
     return LENGTH_SCALE_M / np.clip(mean_wind, CALMEST_M_S, FASTEST_M_S)
 
 
+DISC_M = 157.0
+"""Path of wind over which a disc of 126 m averages. Two of its points are s = 57 m apart on
+average, and their coherence falls as ``exp(−12·f·s/U)`` (IEC 61400-1 ed. 3, annex B): by half at
+``f = ln 2·U/(12·s)``, where a lag of ``1/(2π·f) = 157 m/U`` lets half the variance through."""
+INERTIA_M = 65.0
+"""The rotor's speed lags by ``J/(3·K·ω)`` where the torque is ``K·ω²``: 65 m/U for the NREL 5 MW
+(J = 4.4·10⁷ kg m², 0.74 MW at 7.3 rpm in 6 m/s), 8 s at 8 m/s."""
+COHERENT = 0.79
+"""Share of the slowest eddies' variance that those points have in common,
+``exp(−12·0.12·s/L_u)``."""
+
+
+def rotor_lag_s(mean_wind: Floats) -> Floats:
+    """By how much [s] the rotor lags the turbulence that sweeps it, ``(157 + 65 m)/U``.
+
+    >>> rotor_lag_s(np.array([6.0, 10.0])).round(1)
+    array([37. , 22.2])
+    """
+    return (DISC_M + INERTIA_M) / LENGTH_SCALE_M * turbulence_time_s(mean_wind)
+
+
 class Turbulence:
     """Deviation from the mean wind, at a point (u) and averaged by the rotor (r), per machine.
 
-    u is a first-order process of the time scale T = L_u/U; the rotor's disc averages over eddies,
-    and its blades' inertia over time, which a first-order lag stands for (see `NoiseAndLag`).
+    u is a first-order process of the time scale T = L_u/U. The rotor's disc averages over eddies,
+    and its speed, which its power goes with, follows by inertia: a first-order lag stands for both
+    (see `rotor_lag_s` and `NoiseAndLag`), and what even slow eddies differ over the disc is lost.
 
     Args:
         stream: where the shocks come from; nobody else may draw from it.
-        rotor_tau_s: time constant of the lag.
     """
 
-    def __init__(
-        self, stream: np.random.Generator, period_s: float, machines: int, rotor_tau_s: float = 5.0
-    ) -> None:
-        self._noise = NoiseAndLag(stream, period_s, rotor_tau_s, machines)
+    def __init__(self, stream: np.random.Generator, period_s: float, machines: int) -> None:
+        self._noise = NoiseAndLag(stream, period_s, machines)
 
     def advance(self, mean_wind: Floats) -> tuple[Floats, Floats]:
         """Deviations u and r in units of σ_u, for a mean wind; ``[k, machines]`` each."""
-        return self._noise.advance(turbulence_time_s(mean_wind))
+        point, rotor = self._noise.advance(turbulence_time_s(mean_wind), rotor_lag_s(mean_wind))
+        rotor *= math.sqrt(COHERENT)
+        return point, rotor

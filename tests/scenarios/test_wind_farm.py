@@ -134,9 +134,12 @@ def test_the_same_farm_without_its_faults_is_left_alone():
 
 
 def test_a_step_is_found_within_hours():
-    """No ramp: the cooler is blocked from one minute to the next, and the wind blows."""
+    """No ramp: the cooler is blocked from one minute to the next, and the wind blows.
+
+    Seed 7, because its weather has wind in the hours after the onset: in a calm nothing shows.
+    """
     fault = parse_fault("overheating@T02:130h-150h")
-    farm = Farm(2, 3, period_s=DEMO_PERIOD_S, faults=[fault], climate=DEMO_CLIMATE)
+    farm = Farm(2, 7, period_s=DEMO_PERIOD_S, faults=[fault], climate=DEMO_CLIMATE)
     seen = watch(farm, 160)
     (result,) = match(seen.faults(), seen.spans())
     assert result.found

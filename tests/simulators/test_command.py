@@ -303,3 +303,13 @@ def test_progress_is_for_terminals_only(
     assert simulate("--hours", 2, "--out", tmp_path / "day.jsonl") == 0
     shown = capsys.readouterr().err
     assert re.match(r"\r +\d+ %, \d+ readings \r1440 readings of 12 machines", shown)
+
+
+def test_the_truth_tells_of_a_fault_that_silences_all(tmp_path: Path) -> None:
+    """No message tells that the run went on; it did, all the same."""
+    out, truth = tmp_path / "out.jsonl", tmp_path / "truth.jsonl"
+    silent = ("--dialect", "number", "--sensors", "power", "--fault", "sensor_dropout.power@T01:1h")
+    few = ("--machines", 1, "--hours", 3)
+    assert simulate("--out", out, "--truth", truth, *few, *silent) == 0
+    assert len(out.read_text().splitlines()) == 60
+    assert json.loads(truth.read_text())["fault"] == "sensor_dropout"

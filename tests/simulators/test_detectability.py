@@ -113,3 +113,17 @@ def test_a_silent_sensor_is_seen_after_half_an_hour() -> None:
     mean = _TrailingMean(window=4, columns=1)
     spoken = mean.advance(np.array([[0.0], [0.0], [math.nan], [math.nan], [math.nan], [1.0]]))
     np.testing.assert_array_equal(spoken[:, 0], [0, 0, 0, 0, math.inf, math.inf])
+
+
+@pytest.mark.parametrize("hours", [0.5, 1.5])
+def test_what_is_usual_cannot_be_told_from_one_hour(hours: float) -> None:
+    """A spread of 0 would make all the world detectable."""
+    hot = farm("overheating@T01:5m:0.9")
+    assert detectable_s(hot, hot.faults, hours) == [None]
+    assert detectable_s(hot, hot.faults, 5.0) != [None]
+
+
+def test_what_cannot_be_seen_costs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    unseen = farm("link_late@T01:10h", "overheating@T02:10h:0")
+    monkeypatch.setattr(Farm, "run", lambda *_: pytest.fail("it ran"))
+    assert detectable_s(unseen, unseen.faults, HOURS) == [None, None]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators import Climate, Farm, parse_fault
-from simulators.clock import iso_time, parse_time
+from simulators.clock import LAST_NS, iso_time, parse_time
 from simulators.instruments import Instrument, report
 
 ROOT = Path(__file__).parents[2]
@@ -161,7 +161,7 @@ def test_values_stay_in_the_ranges_of_their_instruments(
 class TestHealthyTurbine:
     """Shapes that anybody in the field would look for first."""
 
-    farm = Farm(machines=8, seed=4, period_s=60)
+    farm = Farm(machines=8, seed=8, period_s=60)
     reported = values(farm, 24 * 20)
 
     def sensor(self, name: str) -> np.ndarray:
@@ -254,3 +254,18 @@ class TestRefusals:
 
 def test_parse_time_and_iso_time_undo_each_other() -> None:
     assert iso_time(parse_time("2026-02-28T23:59:59.125Z")) == "2026-02-28T23:59:59.125Z"
+
+
+def test_a_run_without_an_end_goes_on_until_the_last_time_there_is() -> None:
+    farm = Farm(machines=1, period_s=1e8)
+    times = np.concatenate([block.times for block in farm.run()])
+    assert len(times) == int((LAST_NS - farm.start_ns) / 1e17)
+    assert (np.diff(times) == 10**17).all()
+
+
+@pytest.mark.parametrize("fault", ["9999999w", "1h-9999999w:0.5", "1h+9999999w"])
+def test_what_lies_behind_the_last_time_there_is_never_happens(fault: str) -> None:
+    farm = Farm(machines=1, faults=[parse_fault(f"bearing_wear@T01:{fault}")])
+    told = farm.truth()
+    assert [(each.t_end, each.t_functional_failure) for each in told] == [(None, None)] * len(told)
+    assert len(told) == fault.startswith("1h")

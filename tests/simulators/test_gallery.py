@@ -114,10 +114,10 @@ def python_blocks():
 
 def test_the_examples_of_the_page_run_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (line,) = shell_lines()
     root = str(SIMULATOR.parents[1])
-    words = [sys.executable, *shlex.split(line)[1:]]
-    subprocess.run(words, check=True, env={"PYTHONPATH": root}, capture_output=True)
+    for line in shell_lines():
+        words = [sys.executable, *shlex.split(line.replace("\\\n", ""))[1:]]
+        subprocess.run(words, check=True, env={"PYTHONPATH": root}, capture_output=True)
     for block in python_blocks():
         exec(block, {})
     said = capsys.readouterr().out

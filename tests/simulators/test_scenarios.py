@@ -271,6 +271,14 @@ def test_entries_of_a_spread_follow_each_other_on_the_machines() -> None:
             "spread: 13 machines are needed, one for each fault of the spread, and machines is 12",
         ),
         (
+            {"days": 1, "spread": {"faults": ["icing"], "onset": "1h", "stagger": "1e1h"}},
+            "spread: stagger is '1e1h', write a number and s, m, h, d or w",
+        ),
+        (
+            {"days": 1, "spread": {"faults": ["icing"], "onset": "1h", "each": 10**9}},
+            "spread: each is 1000000000, at most 100000 machines are allowed",
+        ),
+        (
             {
                 "days": 9,
                 "spread": {"faults": ["icing"], "onset": "1d", "end": "3d", "ramps": ["2h", "3d"]},
@@ -284,6 +292,12 @@ def test_entries_of_a_spread_follow_each_other_on_the_machines() -> None:
         ("", "a mapping of keys to values is needed"),
         ("days: !!python/object/apply:os.system [true]\n", "line 1: could not determine a"),
         ("[a, b]: 1\n", "line 1: "),
+        ("hours: .inf\n", "a scenario has an end, and its hours or days are inf"),
+        (f"hours: 1{400 * '0'}\n", "hours has more digits than any number needs"),
+        ("hours: 1\nmachines: -4\n", "machines is -4, at least 1 is needed"),
+        ("start: !!timestamp soon\n", "a value is not what its tag !! says"),
+        ("seed: !!bool soon\n", "a value is not what its tag !! says"),
+        (f"faults: {2000 * '['}\n", "lists and mappings stand too deep in one another"),
     ],
 )
 def test_what_a_file_may_not_say_is_one_sentence_with_its_name(

@@ -15,6 +15,7 @@ from simulators.clock import parse_time
 from simulators.streams import Streams
 from simulators.weather import Weather, WeatherBlock
 from simulators.weather.gusts import GUST_S, LULL_DEPTH, LULL_S, Events, Gusts, Lulls
+from simulators.weather.wind import turbulence_sigma, turbulence_sigma_90
 
 EVEN = Climate(
     wind_daily=0, wind_seasonal=0, lulls_per_day=0, gusts_per_day=0, air_daily=0, air_seasonal=0
@@ -36,6 +37,21 @@ def test_wind_has_the_moments_of_its_weibull_distribution() -> None:
     mean = 9 * math.gamma(1.5)
     assert wind.mean() == pytest.approx(mean, rel=0.03)
     assert wind.var() == pytest.approx(81 * math.gamma(2) - mean**2, rel=0.06)
+
+
+def test_the_mean_wind_remembers_as_recorded_winds_do() -> None:
+    """0.5-0.65 after 6 h, 0.15-0.35 after a day; twenty years of hours."""
+    wind = weather(EVEN, 365 * 20, period_s=3600).wind
+    after = {lag: np.corrcoef(wind[:-lag], wind[lag:])[0, 1] for lag in (1, 6, 24, 24 * 30)}
+    assert 0.85 < after[1] < 0.98
+    assert 0.5 < after[6] < 0.65
+    assert 0.15 < after[24] < 0.35
+    assert abs(after[24 * 30]) < 0.05
+
+
+def test_without_weather_systems_the_wind_forgets_within_a_day() -> None:
+    wind = weather(replace(EVEN, wind_slow_share=0.0), 365 * 20, period_s=3600).wind
+    assert np.corrcoef(wind[:-24], wind[24:])[0, 1] < 0.06
 
 
 def test_days_and_seasons_have_their_amplitude_and_place() -> None:
@@ -82,6 +98,24 @@ def test_moisture_and_direction_stay_what_they_are(
     assert (block.wind >= 0).all()
 
 
+def test_the_farms_turbulence_is_the_standards_in_mean_spread_and_quantile() -> None:
+    """Three years at about 8 m/s, class C: intensity 0.147 ± 0.021, nine of ten below 0.174."""
+    block = weather(EVEN, 365 * 3)
+    here = np.abs(block.wind - 8) < 0.5
+    sigma = (turbulence_sigma(block.wind, block.intensity) * block.roughness)[here]
+    assert sigma.mean() / 8 == pytest.approx(0.147, abs=0.003)
+    assert sigma.std() / 8 == pytest.approx(0.021, abs=0.003)
+    normal = turbulence_sigma_90(block.wind[here], block.intensity)
+    assert np.mean(sigma < normal) == pytest.approx(0.9, abs=0.02)
+
+
+def test_rough_air_lasts_for_hours() -> None:
+    """Correlated after one hour and no more after two days."""
+    log = np.log(weather(EVEN, 365).roughness)
+    assert np.corrcoef(log[:-6], log[6:])[0, 1] > 0.75
+    assert abs(np.corrcoef(log[:-288], log[288:])[0, 1]) < 0.1
+
+
 @pytest.mark.parametrize("cut", [1, 7, 100])
 def test_blocks_have_no_seams(cut: int) -> None:
     climate = replace(Climate(), gusts_per_day=500.0, lulls_per_day=20.0)
@@ -109,14 +143,16 @@ class TestEvents:
         """Between two samples of a slow series, the quick one has the gust it missed."""
         quick = Gusts(np.random.default_rng(3), 200.0).advance(np.arange(0, 40_000.0, 1))
         slow = Gusts(np.random.default_rng(3), 200.0).advance(np.arange(0, 40_000.0, 8))
-        np.testing.assert_allclose(slow, quick[::8], atol=1e-12)
-        assert (np.abs(slow) > 0.1).any()
+        for one, other in zip(slow, quick, strict=True):
+            np.testing.assert_allclose(one, other[::8], atol=1e-12)
+            assert (np.abs(one) > 0.1).any()
 
     def test_a_gust_is_as_high_as_the_standard_has_it(self) -> None:
         """3.3/(1 + 0.1·126/42)·0.74 = 1.9 σ at most, over in 10.5 s."""
-        gusts = Gusts(np.random.default_rng(3), 100.0).advance(np.arange(0, 86_400.0, 1))
+        gusts, followed = Gusts(np.random.default_rng(3), 100.0).advance(np.arange(0, 86_400.0, 1))
         assert 0.5 * 1.87 < gusts.max() <= 1.88
         assert np.mean(gusts != 0) == pytest.approx(100 * GUST_S / 86_400, rel=0.3)
+        assert 0.1 * gusts.max() < followed.max() < 0.4 * gusts.max()
 
     def test_a_lull_takes_wind_away_and_gives_it_back(self) -> None:
         left = Lulls(np.random.default_rng(3), 0.5).advance(np.arange(0, 86_400.0 * 60, 60))
@@ -131,6 +167,11 @@ class TestRefusals:
     def test_no_such_class(self) -> None:
         with pytest.raises(ValueError, match="turbulence_class is 'D', there are A, B, C"):
             Climate(turbulence_class="D")
+
+    @pytest.mark.parametrize("share", [-0.1, 1.5])
+    def test_more_than_all(self, share: float) -> None:
+        with pytest.raises(ValueError, match=f"wind_slow_share is {share}, it must be"):
+            Climate(wind_slow_share=share)
 
     @pytest.mark.parametrize("name", ["gusts_per_day", "lulls_per_day"])
     def test_less_than_never(self, name: str) -> None:
