@@ -41,7 +41,7 @@ def truth(farm: Farm, hours: float) -> list[Truth]:
     >>> from simulators import parse_fault
     >>> hot = parse_fault("overheating@T02:20h:0.9")
     >>> found, = truth(Farm(machines=2, seed=1, period_s=600, faults=[hot]), hours=48)
-    >>> found.t_onset < found.t_detectable < "2026-01-02T12"
+    >>> found.t_onset <= found.t_detectable < "2026-01-02T12"
     True
     """
     begun = [fault for fault in farm.faults if fault.onset_s < hours * HOUR_S]

@@ -109,7 +109,9 @@ class Farm:
         self.period_s = period_s
         if not _SITE.fullmatch(site):
             raise ValueError(f"site is {site!r}, it may hold letters, digits, '_', '.' and '-'")
-        self.start_ns = parse_time(start) if isinstance(start, str) else start
+        self.start_ns = parse_time(start) if isinstance(start, str) else int(start)
+        if not 0 <= self.start_ns <= LAST_NS:
+            raise ValueError(f"start is {start}, ns since the epoch are 0 … {LAST_NS}")
         self.site = site
         self.climate = climate
         self.faults = self._placed(faults)
@@ -132,6 +134,8 @@ class Farm:
         How it is cut into blocks does not change the values.
         """
         steps = min(self.steps(hours), self.steps(self._hours_left))
+        if block_steps is not None and block_steps < 1:
+            raise ValueError(f"block_steps is {block_steps}, at least 1 is needed")
         longest = block_steps or min(max(BLOCK_READINGS // len(self.machines), 1), BLOCK_STEPS_MAX)
         return _World(self).blocks(steps, longest)
 
@@ -209,14 +213,13 @@ class Farm:
 
 
 def _check_overlaps(faults: Sequence[Fault]) -> None:
-    """Refuse the same fault at the same place while it is still there; faults by onset."""
+    """Refuse a fault at a place where another still is; faults by onset."""
     last: dict[tuple[str, ...], Fault] = {}
     for later in faults:
-        place = (later.name, later.target, later.machine)
-        earlier = last.get(place)
+        earlier = last.get(later.place)
         if earlier is not None and later.onset_s < earlier.end_s:
             raise ValueError(f"{earlier} overlaps {later}: end the first before the second")
-        last[place] = later
+        last[later.place] = later
 
 
 def _sensors(machine_class: type[MachineClass], asked: Sequence[str] | None) -> tuple[str, ...]:

@@ -117,6 +117,11 @@ class Fault:
         return self
 
     @property
+    def place(self) -> tuple[str, ...]:
+        """What of its machine it occupies: two faults cannot be at one place at a time."""
+        return (self.machine, self.name, self.target)
+
+    @property
     def failure_s(self) -> float:
         """When the machine can no longer do its work; infinite where the law knows no such time."""
         return math.inf

@@ -39,6 +39,11 @@ class Moment(NamedTuple):
 class ClockFault(TransportFault):
     """A fault by which readings carry other times than their own."""
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The one clock there is: of a time that is false already, none could say when it was."""
+        return (self.machine, "clock")
+
     def on_message(self, t_s: float, message: Message, episode: Episode) -> Iterable[Message]:
         if self.severity == 0 or not message.timed:
             return (message,)

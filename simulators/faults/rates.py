@@ -184,12 +184,12 @@ class _Source:
 
 def _apart(drawn: Sequence[Fault], beside: Sequence[Fault]) -> list[Fault]:
     """Those that overlap no earlier one of the same kind at the same place."""
-    taken: defaultdict[tuple[str, str, str], list[Fault]] = defaultdict(list)
+    taken: defaultdict[tuple[str, ...], list[Fault]] = defaultdict(list)
     for fault in beside:
-        taken[fault.machine, fault.name, fault.target].append(fault)
+        taken[fault.place].append(fault)
     apart = []
     for fault in drawn:
-        place = taken[fault.machine, fault.name, fault.target]
+        place = taken[fault.place]
         if all(fault.onset_s >= other.end_s or other.onset_s >= fault.end_s for other in place):
             place.append(fault)
             apart.append(fault)

@@ -76,6 +76,11 @@ class SensorSwapped(SensorFault):
     other: str = field(default="", repr=False, compare=False)
     """The second sensor, known once the fault is `aimed`."""
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The pair: exchanged twice, it would be as before."""
+        return (self.machine, self.name, *sorted((self.target, self.other)))
+
     @classmethod
     def targets(cls, machine_class: type[MachineClass]) -> tuple[str, ...]:
         """Every sensor of a machine that has two."""

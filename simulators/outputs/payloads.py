@@ -42,6 +42,10 @@ TIMES: dict[str, WriteTime] = {
 }
 
 
+BATCH_MAX = 10_000
+"""Readings of a message: more of them no broker would take."""
+
+
 class Dialect(Protocol):
     """Turns blocks of a farm into messages, in order of time, then machine."""
 
@@ -221,6 +225,8 @@ def telemetry(
         raise ValueError(f"there are no times {times!r}, there are {', '.join(TIMES)}")
     if batch < 1:
         raise ValueError(f"batch is {batch}, at least 1 is needed")
+    if batch > BATCH_MAX:
+        raise ValueError(f"batch is {batch}, at most {BATCH_MAX} are allowed")
     said = _messages(farm.run(hours), DIALECTS[dialect](farm, batch, TIMES[times]))
     return carried(farm, said)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import not_
 
 from simulators.farm import START, Farm
 from simulators.faults import BearingWear, Fault, Overheating, SensorStuck
@@ -56,8 +58,9 @@ class Scenario:
             climate=self.climate,
             sensors=sensors,
         )
-        shown = [fault for fault in self.faults if _shows(fault, bare)]
-        self.invisible = tuple(fault for fault in self.faults if fault not in shown)
+        shows = [_shows(fault, bare) for fault in self.faults]
+        shown = list(compress(self.faults, shows))
+        self.invisible = tuple(compress(self.faults, map(not_, shows)))
         farm = bare.with_faults(shown)
         return farm.with_faults([*shown, *self._drawn(farm)]) if self.random else farm
 

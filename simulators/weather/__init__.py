@@ -20,6 +20,8 @@ NS_PER_S = 1_000_000_000
 HOUR_NS = 3600 * NS_PER_S
 DAY_NS = 24 * HOUR_NS
 
+_ANY_SIGN = {"air_mean", "direction_mean"}
+
 SYSTEMS_LAG_H = 6.0
 """Below it a weather system is smooth."""
 
@@ -86,9 +88,19 @@ class Climate:
             raise ValueError(f"turbulence_class is {self.turbulence_class!r}, there are {choice}")
         if not 0 <= self.wind_slow_share <= 1:
             raise ValueError(f"wind_slow_share is {self.wind_slow_share:g}, it must be 0 … 1")
-        for name in ("gusts_per_day", "lulls_per_day"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name):g}, it must not be negative")
+        numbers = {name: value for name, value in vars(self).items() if not isinstance(value, str)}
+        for name, value in numbers.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{name} is {value:g}, a finite number is needed")
+            if name not in _ANY_SIGN and value < 0:
+                raise ValueError(f"{name} is {value:g}, it must not be negative")
+            if name.startswith("weibull_") or name.endswith(("_tau_h", "_lag_h")):
+                _more_than_0(name, value)
+
+
+def _more_than_0(name: str, value: float) -> None:
+    if value <= 0:
+        raise ValueError(f"{name} is {value:g}, it must be more than 0")
 
 
 class WeatherBlock(NamedTuple):

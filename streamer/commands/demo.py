@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from detectors.metrics import FaultSpan
     from simulators import Farm
     from simulators.faults import Fault
-    from simulators.outputs.payloads import Message
+    from simulators.messages import Message
     from streamer.demo.report import Report
     from streamer.demo.stage import Stage
 

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,14 @@ def test_the_truth_tells_of_a_fault_that_silences_all(tmp_path: Path) -> None:
     assert simulate("--out", out, "--truth", truth, *few, *silent) == 0
     assert len(out.read_text().splitlines()) == 60
     assert json.loads(truth.read_text())["fault"] == "sensor_dropout"
+
+
+def test_a_run_that_is_terminated_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "simulators", "--out", tmp_path / "out.csv"]
+    more = ["--truth", tmp_path / "truth.jsonl", "--hours", "100000"]
+    run = subprocess.Popen([*command, *more], stderr=subprocess.PIPE)
+    while not (tmp_path / ".out.csv.partial").exists() and run.poll() is None:
+        time.sleep(0.02)
+    run.terminate()
+    _, said = run.communicate()
+    assert (run.returncode, said, list(tmp_path.iterdir())) == (143, b"", [])

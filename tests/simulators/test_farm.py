@@ -234,6 +234,8 @@ class TestRefusals:
             ({"period_s": float("nan")}, "period_s is nan, at least 0.001 s is needed"),
             ({"seed": -1}, "seed is -1, it must not be negative"),
             ({"machine_class": "car"}, "there is no machine class 'car'"),
+            ({"start": -5}, "start is -5, ns since the epoch are 0"),
+            ({"start": 2**63}, "ns since the epoch are 0"),
             ({"site": "a/b"}, "site is 'a/b', it may hold letters"),
             ({"start": "yesterday"}, "start 'yesterday' is not a time"),
             ({"start": "1969-12-31"}, "start '1969-12-31' is before 1970"),

@@ -334,3 +334,8 @@ class TestDemo:
 
     def test_sensor_faults_are_told_from_machine_faults(self) -> None:
         assert [isinstance(fault, SensorFault) for fault in demo()] == [False, False, True]
+
+
+def test_a_fault_is_there_from_its_onset_until_just_before_its_end() -> None:
+    fault = parse_fault("overheating@T01:60s-180s")
+    assert fault.active(np.array([59.0, 60.0, 179.0, 180.0])).tolist() == [False, True, True, False]

@@ -390,3 +390,13 @@ def test_faults_of_one_sensor_add_up_in_order_of_onset() -> None:
     said = next(farm.run(4)).values[:, 0, column("gearbox_temperature")]
     np.testing.assert_array_equal(said[60:120], np.round(1.8 * healthy[60:120] + 32, 1))
     assert set(said[120:]) == {np.round(1.8 * healthy[120] + 32, 1)}
+
+
+def test_a_pair_is_exchanged_once() -> None:
+    """Twice would be as before, and the truth would tell of two faults where there is none."""
+    faults = [
+        parse_fault("sensor_swapped.gearbox_temperature@T01:1h"),
+        parse_fault("sensor_swapped.ambient_temperature@T01:2h"),
+    ]
+    with pytest.raises(ValueError, match="overlaps"):
+        Farm(machines=1, faults=faults)

@@ -172,3 +172,13 @@ class TestDraw:
     def test_what_nobody_could_see_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"^rate of overheating: it shows in none"):
             some({"overheating": "1/machine-year"}, sensors=["wind_speed"])
+
+
+def test_severities_are_even_within_the_range_of_the_fault() -> None:
+    """A draw of some 500: the mean of an even one is within 0.03 of the middle at 3 σ."""
+    names = [f"T{i:02d}" for i in range(1, 51)]
+    drawn = [fault.severity for fault in draw({"sensor_stuck": "1/machine-month"}, names, 8000, 1)]
+    low, high = ranges_of(FAULTS["sensor_stuck"]).severity
+    assert low <= min(drawn) < low + 0.05
+    assert high - 0.05 < max(drawn) <= high
+    assert abs(np.mean(drawn) - (low + high) / 2) < 0.03

@@ -177,3 +177,19 @@ class TestRefusals:
     def test_less_than_never(self, name: str) -> None:
         with pytest.raises(ValueError, match=f"{name} is -1, it must not be negative"):
             Climate(**{name: -1.0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("weibull_scale", math.nan, "weibull_scale is nan, a finite number is needed"),
+        ("air_mean", math.inf, "air_mean is inf, a finite number is needed"),
+        ("weibull_shape", 0.0, "weibull_shape is 0, it must be more than 0"),
+        ("wind_tau_h", 0.0, "wind_tau_h is 0, it must be more than 0"),
+        ("air_spread", -1.0, "air_spread is -1, it must not be negative"),
+    ],
+)
+def test_a_climate_that_cannot_be_is_refused(name: str, value: float, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Climate(**{name: value})
+    assert Climate(air_mean=-20.0, direction_mean=-90.0).air_mean == -20
