@@ -39,14 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for."""
     args = _arguments(arguments)
     facts = circumstances(os.getloadavg()[0])
-    old, _, _ = RESULTS.read_text("utf-8").partition(WORLD_TITLE)
-    page = old.rstrip() if args.world else _daemon(args, facts)
+    page = _daemon_before() if args.world else _daemon(args, facts)
     worlds = measure_world(*((100_000, 24.0) if args.quick else (10_000_000, YEAR_H)), tell)
     text = f"{page.rstrip()}\n\n{world_section(worlds, facts[:3])}"
     if args.out is not None:
         args.out.write_text(text, "utf-8")
     print(text)
     return 0
+
+
+def _daemon_before() -> str:
+    """The same sections as they stand on the page."""
+    return RESULTS.read_text("utf-8").partition(WORLD_TITLE)[0]
 
 
 def _daemon(args: argparse.Namespace, facts: Sequence[str]) -> str:

@@ -141,7 +141,12 @@ def test_a_signal_leaves_nothing_behind(
 ) -> None:
     out, truth = tmp_path / f"year.{form}", tmp_path / "truth.jsonl"
     command = [sys.executable, "-m", "simulators", "--hours", "1e6", "--out", out]
-    running = subprocess.Popen([*map(str, command), "--truth", str(truth)], cwd=ROOT)
+    # A shell has what it runs in the background ignore SIGINT, and all its children too.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        running = subprocess.Popen([*map(str, command), "--truth", str(truth)], cwd=ROOT)
+    finally:
+        signal.signal(signal.SIGINT, usual)
     try:
         until = time.monotonic() + SOON_S
         while not any(path.stat().st_size for path in tmp_path.iterdir()):
