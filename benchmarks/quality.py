@@ -19,6 +19,7 @@ import numpy as np
 
 from streamer.config import MachineClass, load
 from streamer.evaluate.engines import OURS, Product
+from streamer.evaluate.series import as_scores
 from streamer.evaluate.skab import slug
 from streamer.evaluate.walk import columns
 from streamer.records import Machine
@@ -59,8 +60,7 @@ class Monitor:
         if not len(readings.rows):
             return 0.0
         judged = self._product.monitor.step(readings)
-        severity = float(self._product.verdicts(judged)[OURS].severity[0])
-        return float(np.nan_to_num(severity, nan=0.0, posinf=1e30))
+        return float(as_scores(self._product.verdicts(judged)[OURS].severity)[0])
 
 
 def nab(name: str, sensors: Sequence[str]) -> Monitor:

@@ -19,14 +19,12 @@ from simulators.turbine.inflow import InflowBlock
 from simulators.turbine.operation import Flags, Regime
 from simulators.turbine.power import GEAR_RATIO
 from simulators.turbine.rotor import RotorBlock
-from simulators.turbine.tower import Nacelle
+from simulators.turbine.tower import UNBALANCED, Nacelle
 from simulators.vibration import COMPONENTS, Component, Vibrations
 
 VANE_DEG, VANE_S = 4.0, 20.0
 """How the wind's direction flickers at the nacelle, and how long."""
 ANEMOMETER_SPREAD = 0.02
-MASS_UNBALANCE = 0.2
-"""Side-side acceleration of the worst mass imbalance at rated speed [m/s²]."""
 
 
 class Work(NamedTuple):
@@ -198,8 +196,6 @@ def _of_tower(machines: int, streams: Streams, period_s: float) -> dict[str, Loo
             work.inflow.mean,
             work.rotor.speed,
             uneven(work),
-            np.hypot(
-                MASS_UNBALANCE * work.conditions["mass_imbalance"], icing.UNBALANCE * work.ice
-            ),
+            np.hypot(UNBALANCED * work.conditions["mass_imbalance"], icing.UNBALANCE * work.ice),
         ),
     }

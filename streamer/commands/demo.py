@@ -21,10 +21,10 @@ from streamer.resources import config_path
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from detectors.metrics import FaultSpan
     from simulators import Farm
     from simulators.faults import Fault
     from simulators.messages import Message
+    from simulators.truth import Truth
     from streamer.demo.report import Report
     from streamer.demo.stage import Stage
 
@@ -32,6 +32,8 @@ LENGTH_S = 45.0
 """About how long the default run takes."""
 MESSAGES_PER_S = 200.0
 """Readings are batched so that about so many messages go out, which the small broker bears."""
+NEVER_NS = 2**63 - 1
+"""When a fault is repaired that nobody repairs."""
 SETTLE_S = 60.0
 """How long the daemon may take to catch up after the last message."""
 CYCLES = 100
@@ -211,9 +213,10 @@ class _Show:
 
     def _report(self, stage: Stage, sent: int, elapsed_s: float) -> Report:
         from streamer.demo.report import make_report
+        from streamer.evaluate.world import span_of
 
         hours = (self._done_ns - self._farm.start_ns) / 3.6e12
-        spans = {_span(truth): truth["t_onset"] for truth in self._truth(hours)}
+        spans = {span_of(truth, NEVER_NS): truth.t_onset for truth in self._truth(hours)}
         return make_report(
             spans,
             [alert for _, alert in stage.alerts()],
@@ -223,26 +226,12 @@ class _Show:
             cpu_s=stage.daemon_cpu_s,
         )
 
-    def _truth(self, hours: float) -> list[dict[str, Any]]:
-        """The faults that began before the end, and only those a repair could end within it."""
-        return [truth.to_dict() for truth in self._farm.truth(hours)] if hours > 0 else []
+    def _truth(self, hours: float) -> list[Truth]:
+        """The faults that began before the end."""
+        return self._farm.truth(hours) if hours > 0 else []
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _span(truth: dict[str, Any]) -> FaultSpan:
-    from detectors.metrics import FaultSpan
-    from simulators.clock import parse_time
-
-    end = truth["t_end"]
-    return FaultSpan(
-        fault=truth["fault"],
-        machine=f"{truth['site']}/{truth['machine']}",
-        kind="instrument" if truth["kind"] == "sensor" else "machine",
-        onset_ns=parse_time(truth["t_onset"]),
-        repair_ns=parse_time(end) if end else 2**63 - 1,
-    )
 
 
 def _console() -> Console:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamer.commands.options import add_config, load_config
+from streamer.files import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,16 +70,11 @@ def _export(store: Path, view: str, query: str, parameters: list[int | str], out
     """Write what the query finds; the file takes its name when it is whole."""
     if not store.exists():
         raise _NoScoresError
-    temporary = out.with_name(out.name + ".tmp")
     with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as db:
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (view,)).fetchone() is None:
             raise _NoScoresError
-        try:
-            rows = _write(_frames(db, query, parameters), temporary, out.suffix)
-            temporary.rename(out)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return rows
+        with whole(out) as temporary:
+            return _write(_frames(db, query, parameters), temporary, out.suffix)
 
 
 def _store(config: Config) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from streamer.commands.export import folder_problem
 from streamer.commands.options import add_config, load_config
+from streamer.files import whole
 from streamer.sources.recording import BadLine, messages
 
 if TYPE_CHECKING:
@@ -53,15 +54,14 @@ def main(args: argparse.Namespace) -> int:
     if args.out is None:
         _walk(pipeline, found, None)
     else:
-        temporary = args.out.with_name(args.out.name + ".tmp")
         try:
-            file = temporary.open("w", encoding="utf-8")
+            with whole(args.out) as temporary, temporary.open("w", encoding="utf-8") as out:
+                _walk(pipeline, found, out)
         except OSError as error:
+            if error.filename in map(str, args.files):
+                raise  # it is a recording that cannot be read
             print(f"--out {args.out} cannot be written: {error}", file=sys.stderr)
             return 1
-        with file as out:
-            _walk(pipeline, found, out)
-        temporary.rename(args.out)
     counters = pipeline.ledger.counters
     print(", ".join(f"{name} {counters[name]}" for name in counters))
     return 1 if bad.count else 0

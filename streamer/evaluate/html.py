@@ -17,10 +17,10 @@ from typing import Any
 from detectors.metrics import AlertSpan, FaultSpan, false_alarms, match
 from streamer.evaluate.engines import OURS
 from streamer.evaluate.figure import picture
-from streamer.evaluate.files import whole
 from streamer.evaluate.outcome import SETTLE_S
 from streamer.evaluate.studies import Study
 from streamer.evaluate.trace import Trace
+from streamer.files import whole
 
 FIGURES_MAX = 24
 

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from streamer.evaluate.engines import OURS
-from streamer.evaluate.files import whole
 from streamer.evaluate.trace import Trace
+from streamer.files import whole
 from streamer.records import Times
 
 LONGEST = 200

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,8 +104,17 @@ def walk_series(
 
 
 def scores(said: Said) -> NDArray[np.float64]:
-    """Severities as these benchmarks take them: not ready is not strange there."""
-    return np.nan_to_num(said.severity.astype(np.float64), nan=0.0, posinf=1e30)
+    """What an entrant said of a series, as these benchmarks take it."""
+    return as_scores(said.severity)
+
+
+def as_scores(severity: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Severities as these benchmarks take them: not ready is not strange there.
+
+    >>> as_scores(np.array([np.nan, 1.5, np.inf])).tolist()
+    [0.0, 1.5, 1e+30]
+    """
+    return np.nan_to_num(severity.astype(np.float64), nan=0.0, posinf=1e30)
 
 
 def cpu_us_per_reading(said: Sequence[Said]) -> float:
