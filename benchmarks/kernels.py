@@ -18,7 +18,16 @@ from detectors import DETECTORS
 
 TURN = 4096
 SENSORS = ("vibration", "temperature", "speed")
-WARM_UP = {"half_space_trees": 251, "rolling_zscore": 251, "ewma_chart": 301, "page_hinkley": 31}
+WARM_UP = {
+    "half_space_trees": 251,
+    "rolling_zscore": 251,
+    "ewma_chart": 301,
+    "shewhart": 401,
+    "cusum": 401,
+    "hotelling_t2": 401,
+    "mewma": 401,
+    "page_hinkley": 31,
+}
 Walk = Callable[[int, dict[str, float]], object]
 
 
@@ -54,14 +63,21 @@ def _time_ours(name: str, machines: int, n: int) -> float:
     fleet = DETECTORS[name](len(SENSORS))
     fleet.reserve(machines)
     warm_up = machines * WARM_UP[name]
-    rows = np.arange(warm_up, dtype=np.int32) % machines
-    fleet.learn(rows, _noise(warm_up))
-    values, rows = _noise(n), np.arange(n, dtype=np.int32) % machines
-    learn = np.ones(n, dtype=np.uint8)
+    rows, times = _turns(machines, warm_up)
+    fleet.learn(rows, times, _noise(warm_up))
+    rows, times = _turns(machines, n)
+    values, learn = _noise(n), np.ones(n, dtype=np.uint8)
     began = time.process_time()
     for i in range(0, n, TURN):
-        fleet.walk(rows[i : i + TURN], values[i : i + TURN], learn[i : i + TURN])
+        turn = slice(i, i + TURN)
+        fleet.walk(rows[turn], times[turn], values[turn], learn[turn])
     return 1e6 * (time.process_time() - began) / n
+
+
+def _turns(machines: int, n: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Rows and times of readings that come from all machines in turn, each once a second."""
+    at = np.arange(n)
+    return (at % machines).astype(np.int32), at // machines * 10**9
 
 
 def _time_river(make: Callable[[], Walk], warm_up: int, machines: int, n: int) -> float:
@@ -125,6 +141,42 @@ def _exponential() -> Walk:
     return walk
 
 
+def _running() -> Walk:
+    from river.stats import Mean, Var
+
+    moments = {name: (Mean(), Var()) for name in SENSORS}
+
+    def walk(_: int, x: dict[str, float]) -> list[float]:
+        scores = []
+        for name, value in x.items():
+            mean, var = moments[name]
+            scores.append(abs(value - mean.get()) / max(var.get() ** 0.5, 1e-6))
+            mean.update(value)
+            var.update(value)
+        return scores
+
+    return walk
+
+
+def _precision() -> Walk:
+    from river.covariance import EmpiricalPrecision
+    from river.stats import Mean
+
+    precision, means = EmpiricalPrecision(), {name: Mean() for name in SENSORS}
+
+    def walk(i: int, x: dict[str, float]) -> float:
+        away = {name: value - means[name].get() for name, value in x.items()}
+        score = 0.0
+        if precision.matrix:
+            score = sum(away[a] * away[b] * precision[a, b] for a in x for b in x)
+        precision.update(x)
+        for name, value in x.items():
+            means[name].update(value)
+        return score if i else 0.0
+
+    return walk
+
+
 def _page_hinkley() -> Walk:
     from river.drift import PageHinkley
 
@@ -142,6 +194,10 @@ RIVERS: dict[str, tuple[str, Callable[[], Walk]]] = {
     "half_space_trees": ("anomaly.HalfSpaceTrees", _half_space_trees),
     "rolling_zscore": ("utils.Rolling of stats.Mean and stats.Var", _rolling),
     "ewma_chart": ("stats.EWMean and stats.EWVar, no chart", _exponential),
+    "shewhart": ("stats.Mean and stats.Var, no chart", _running),
+    "cusum": ("drift.PageHinkley, which adapts", _page_hinkley),
+    "hotelling_t2": ("covariance.EmpiricalPrecision, no chart", _precision),
+    "mewma": ("covariance.EmpiricalPrecision, no chart", _precision),
     "page_hinkley": ("drift.PageHinkley", _page_hinkley),
 }
 """Our detector → what stands for it in River, and how one machine's is made."""

@@ -133,6 +133,14 @@ class Fleet(abc.ABC):
         for name, spec in self.schema().items():
             self.state[name][row] = spec.fill
 
+    def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
+        """Take what these sensors of a machine read from now on as its new normal; none: all.
+
+        A stage that does not know how to keep the rest learns the machine anew.
+        """
+        del sensors
+        self.forget(row)
+
     def restore(self, state: State) -> None:
         """Take over arrays of an earlier run; refuses any that this schema would not have made."""
         schema = self.schema()
@@ -164,47 +172,53 @@ class FleetDetector(Fleet):
     """True where the reference freezes by itself after the grace period: such a detector follows
     every believed value and needs no gate; False where learning goes on and the gate decides."""
 
+    reads: ClassVar[str] = "residuals"
+    """What its values are: ``values`` as reported and believed, ``residuals`` standardised against
+    the context, or ``adjusted``, what is left of those when the other sensors are known too."""
+
     @property
     def n_scores(self) -> int:
         """``K``, the number of score columns."""
         return self.n_sensors if self.univariate else 1
 
     def walk(
-        self, rows: Rows, values: Values, learn: Mask, *, score: bool = True
+        self, rows: Rows, times: Times, values: Values, learn: Mask, *, score: bool = True
     ) -> NDArray[np.float64]:
         """For each reading in order: score it, then learn it where ``learn`` says so.
 
         Returns f8[n, K]; all NaN where ``score`` is False. Every row must have been reserved.
         """
         rows = np.ascontiguousarray(rows, dtype=np.int32)
+        times = np.ascontiguousarray(times, dtype=np.int64)
         values = np.ascontiguousarray(values, dtype=np.float64)
         learn = np.ascontiguousarray(learn, dtype=np.uint8)
-        if values.shape != (len(rows), self.n_sensors) or learn.shape != rows.shape:
+        n = len(rows)
+        if values.shape != (n, self.n_sensors) or not times.shape == learn.shape == rows.shape:
             raise ValueError(
-                f"values are {list(values.shape)} and learn is {list(learn.shape)}, "
-                f"[{len(rows)}, {self.n_sensors}] and [{len(rows)}] are needed"
+                f"times are {list(times.shape)}, values {list(values.shape)} and learn is "
+                f"{list(learn.shape)}, [{n}], [{n}, {self.n_sensors}] and [{n}] are needed"
             )
         self.check(rows)
         if not (np.abs(values) < LARGEST).all():
             values = np.where(np.abs(values) < LARGEST, values, np.nan)
-        scores = np.full((len(rows), self.n_scores), np.nan)
-        if len(rows):
-            self._walk(rows, values, learn, scores, score=score)
+        scores = np.full((n, self.n_scores), np.nan)
+        if n:
+            self._walk(rows, times, values, learn, scores, score=score)
         return scores
 
     @abc.abstractmethod
     def _walk(
-        self, rows: Rows, values: Values, learn: Mask, scores: Values, *, score: bool
+        self, rows: Rows, times: Times, values: Values, learn: Mask, scores: Values, *, score: bool
     ) -> None:
         """Walk columns that are checked and contiguous; write what can be said into ``scores``."""
 
-    def score(self, rows: Rows, values: Values) -> NDArray[np.float64]:
+    def score(self, rows: Rows, times: Times, values: Values) -> NDArray[np.float64]:
         """Scores f8[n, K] of readings that nobody learns; pure."""
-        return self.walk(rows, values, np.zeros(len(rows), dtype=np.uint8))
+        return self.walk(rows, times, values, np.zeros(len(rows), dtype=np.uint8))
 
-    def learn(self, rows: Rows, values: Values) -> None:
+    def learn(self, rows: Rows, times: Times, values: Values) -> None:
         """Learn readings whose scores nobody wants."""
-        self.walk(rows, values, np.ones(len(rows), dtype=np.uint8), score=False)
+        self.walk(rows, times, values, np.ones(len(rows), dtype=np.uint8), score=False)
 
     @abc.abstractmethod
     def ready(self, row: int) -> float:
@@ -221,7 +235,12 @@ class OneMachine(river_base.AnomalyDetector):
     Features take their columns from the sorted names of the first learnt reading; a feature that a
     later reading lacks is NaN there, a feature it adds is ignored. With several features, the score
     of a univariate detector is the largest over its features; NaN until it can speak.
+
+    River knows no event time: learnt readings are taken as ``sample_s`` apart, and one that is
+    scored as the next after them.
     """
+
+    sample_s: float = 1.0
 
     @abc.abstractmethod
     def _fleet(self, features: Sequence[Any]) -> FleetDetector:
@@ -232,21 +251,27 @@ class OneMachine(river_base.AnomalyDetector):
             self._features = sorted(x)
             self._one = self._fleet(self._features)
             self._one.reserve(1)
+            self._learnt = 0
         values = [x.get(name, float("nan")) for name in self._features]
         return np.array([values], dtype=np.float64)
 
     def learn_one(self, x: dict[Any, float]) -> None:
         """Learn one reading."""
-        self._columns(x)
-        self._one.learn(np.zeros(1, dtype=np.int32), self._columns(x))
+        values = self._columns(x)
+        self._one.learn(np.zeros(1, dtype=np.int32), self._next_time(), values)
+        self._learnt += 1
 
     def score_one(self, x: dict[Any, float]) -> float:
         """How strange one reading is; changes nothing that a later score could show."""
         if not hasattr(self, "_features"):
             return float("nan")
-        scores = self._one.score(np.zeros(1, dtype=np.int32), self._columns(x))[0]
+        row, values = np.zeros(1, dtype=np.int32), self._columns(x)
+        scores = self._one.score(row, self._next_time(), values)[0]
         spoken = scores[~np.isnan(scores)]
         return float(spoken.max()) if len(spoken) else float("nan")
+
+    def _next_time(self) -> Times:
+        return np.array([self._learnt * to_ns("sample_s", self.sample_s)], dtype=np.int64)
 
 
 def per_sensor(

@@ -1,83 +1,96 @@
-"""What should this sensor read, given what the machine is doing?
+"""What should this sensor read, given what the machine is doing? And how sure is that?
 
 A gearbox of 70 °C is right at full power and wrong at idle, so no chart should look at the
 temperature itself but at its *residual*: how far it is from what the machine's own past says of the
-present context.
+present context. For each machine and judged sensor s a linear regression on the features φ of the
+context (`detectors.basis`) is learnt by recursive least squares::
 
-The physical range of the context sensor is cut into ``bins`` of equal width. For each machine and
-judged sensor, each bin learns the first ``bin_readings`` values that fall into it (mean ``m_b``,
-sum of squares ``Q_b`` about it, mean context ``c_b``) and is then **frozen**: nothing it holds
-ever changes again, so a slow fault cannot pull the reference along. A frozen bin speaks:
+    expected = φᵀ β_s        h = φᵀ (Σ w φ φᵀ + ρ I)⁻¹ φ        residual = (x - expected) / (σ_s √(1 + h))
 
-    expected = m_b + (c - c_b) / (c_q - c_b) · (m_q - m_b)
-    residual = (x - expected) / max(σ_b, floor)
+All sensors of a machine share the triangular factor R of ``Σ w φ φᵀ + ρ I = Rᵀ R``, into which each
+row is turned by Givens rotations; a sensor that may use fewer contexts uses a leading part of it.
+``y = R⁻ᵀ φ`` gives all of it: ``h = |y|²`` and ``expected = yᵀ d_s`` with ``d_s = R β_s``. So p
+features and S sensors cost p²/2 + p S numbers of state and as many multiplications per reading, and
+nothing is ever inverted.
 
-with ``q`` the neighbouring bin on the context's side; without that term where ``q`` is not frozen.
-On a wind-driven gearbox temperature the line between bins takes away half to two thirds of the
-residual's spread, on vibration nothing; a straight line fitted inside each bin was worse than
-either, because a machine crosses a bin too quickly to show its slope.
+The **leverage** h says how well a context is known: 1/n for one that has been seen n times, more
+for every step away from it. It decides everything:
 
-``bin_readings`` values in succession say little about a spread, and neighbours share their noise,
-so at freezing the bin's variance is drawn half-way to that of all bins of the sensor frozen so far,
-its own included:
+* ``h ≤ familiar``: the context is known. The reading is judged, and once ``learn_s`` are over it
+  is not learnt: where the reference is known it is *frozen*, and a slow fault cannot pull it along.
+* ``h > familiar``: the machine does what it has not done before (a storm, a heat wave): drift of
+  the *inputs*. Nobody can say what is right, so the residual is NaN, and the reading is learnt,
+  unless residuals have long been away from zero: then what is new may be the fault.
 
-    s² = Σ Q / Σ (n - 1)        σ_b² = (Q_b + n s²) / (2 n - 1)        n = bin_readings
+Readings in quick succession are one moment of the weather told many times. A reading weighs
+``w = min(Δt / moment_s, 1)``, so that weights count moments, whatever the rate. What is learnt is
+drawn in to four σ, where σ² is the mean of squared errors made *before* learning, over 1 + h.
 
-The floor is the ``resolution``: one step of the instrument is never more than one σ. Where it is
-unknown, that of a 16-bit converter over the sensor's range is taken.
+A judged sensor that also explains others is explained by those contexts that stand before it.
 
-A temperature follows power with a delay. With ``lag_s`` = τ the context is what a first-order
-low-pass makes of it in event time, ``λ = 1 - exp(-Δt / τ)``. It starts anew after a gap of more
-than 5 τ, and says nothing until 3 τ have passed since its start: what went on before is unknown. A
-sensor whose times are behind those of the others moves it neither forwards nor back.
+Sources: Gentleman 1974 (AS 75), Miller 1992 (AS 274) for least squares by rotations; Tautz-Weinert
+and Watson 2016 for normal behaviour models of turbines; Belsley, Kuh and Welsch 1980 for leverage.
 
-This is a first form: one context for each sensor, and no season. A bin first visited during a fault
-learns the fault; readings in quick succession fill a bin with one moment of it, so ``bin_readings``
-should span hours.
+It cannot see a fault that was there while it learnt; one that only shows in contexts never met
+before; and it knows nothing of seasons that no context sensor tells of.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import (
     Field,
     Fleet,
+    Mask,
     Rows,
     Times,
     Values,
-    check_count,
+    check_number,
     named_views,
     per_sensor,
 )
 from detectors.kernels import context as kernel
 
+RIDGE = 0.1
+"""√ρ: what is not known of a feature is as if it had been seen with a weight of 0.01, at zero."""
+LEVEL_S = 6 * 3600.0
+"""Time constant of the level of residuals that tells whether something has long been wrong."""
 
-class BinnedContext(Fleet):
-    """Standardised residuals of each judged sensor against bins of its context.
 
-    All sequences have one value for each sensor.
+class Explained(NamedTuple):
+    """What the context explains, each f8[n, S]; NaN where it cannot say."""
+
+    residuals: Values
+    """What it does not explain of a reported value, in standard deviations."""
+    expected: Values
+    """In the sensor's unit."""
+    band: Values
+    """One standard deviation of a value about what is expected, in the sensor's unit."""
+
+
+class RegressionContext(Fleet):
+    """Standardised residuals of each judged sensor against a regression on its context.
 
     Parameters
     ----------
-    low, high
-        Physical range, in the sensor's unit.
-    context
-        Index of the sensor that explains this one, -1 for none: then it has a single bin, its own
-        mean and spread. ``None``: nobody has a context.
-    judged
-        Whether the sensor gets residuals; false for those that only explain others. ``None``: all.
-    lag_s
-        Time constant with which the sensor follows its context, 0 for none. [s]
-    resolution
-        Smallest step the instrument can show, in its unit; 0 where it is unknown.
-    bins
-        Number of bins over the range of the context sensor.
-    bin_readings
-        Values a bin learns before it is frozen and speaks.
+    depth
+        Per sensor: how many leading features explain it; 0: it is not judged.
+    floor
+        Per sensor: the smallest σ, in its unit; its resolution.
+    moment_s
+        So long is one moment: readings closer together count for less. [s]
+    learn_s
+        So much time is learnt whatever the context; from then on only what is not familiar. [s]
+    familiar
+        Leverage up to which a context is known.
+    renew_s
+        So long a sensor learns its level and gain anew after `accept`. [s]
 
     Raises
     ------
@@ -86,112 +99,121 @@ class BinnedContext(Fleet):
 
     Examples
     --------
-    A vibration that grows with power learns two regimes, and then doubts the third reading:
+    A sensor that nothing explains learns its own mean, and knows it after so many moments:
 
-    >>> context = BinnedContext(
-    ...     2, low=[0, 0], high=[5000, 50], context=[-1, 0], judged=[False, True], bin_readings=4
-    ... )
+    >>> context = RegressionContext(1, depth=[1], moment_s=1, learn_s=50, familiar=0.03)
     >>> context.reserve(1)
-    >>> power = [1000, 1000, 1000, 1000, 4000, 4000, 4000, 4000, 1000, 4000, 1000]
-    >>> vibration = [1.1, 0.9, 1.0, 1.0, 3.1, 2.9, 3.0, 3.0, 1.0, 3.0, 3.0]
-    >>> values = np.array([power, vibration]).T
-    >>> rows, times = np.zeros(11, np.int32), np.arange(11)
-    >>> residuals, expected = context.walk(rows, times, values, values)
-    >>> expected[8:, 1]
-    array([1., 3., 1.])
-    >>> residuals[8:, 1].round(1)
-    array([ 0. ,  0. , 24.5])
+    >>> x = np.array([[5.0], [5.2], [4.8]] * 20 + [[6.0]])
+    >>> rows, times, ones = np.zeros(61, np.int32), np.arange(61) * 10**9, np.ones(61, np.uint8)
+    >>> features, valid = np.ones((61, 1)), np.ones(61, np.int32)
+    >>> said = context.walk(rows, times, x, x, features, valid, ones)
+    >>> np.isnan(said.residuals[:30]).all(), said.expected[60].round(3)
+    (np.True_, array([5.]))
+    >>> bool(said.residuals[60] > 5)
+    True
     """
 
     def __init__(
         self,
         n_sensors: int,
         *,
-        low: Sequence[float],
-        high: Sequence[float],
-        context: Sequence[int] | None = None,
-        judged: Sequence[bool] | None = None,
-        lag_s: Sequence[float] | None = None,
-        resolution: Sequence[float] | None = None,
-        bins: int = 24,
-        bin_readings: int = 60,
+        depth: Sequence[int],
+        floor: Sequence[float] | None = None,
+        moment_s: float = 600.0,
+        learn_s: float = 20 * 86400.0,
+        familiar: float = 0.03,
+        renew_s: float = 2 * 86400.0,
     ) -> None:
         super().__init__(n_sensors)
-        check_count("bins", bins, 1, 1000)
-        check_count("bin_readings", bin_readings, 2, 65535)
-        self.bins = bins
-        self.bin_readings = bin_readings
-        lows = per_sensor("low", low, n_sensors, math.nan)
-        spans = per_sensor("high", high, n_sensors, math.nan) - lows
-        if not (spans > 0).all():
-            raise ValueError("low must be below high for every sensor")
-        contexts = per_sensor("context", context, n_sensors, -1.0).astype(np.int32)
-        if not ((contexts >= -1) & (contexts < n_sensors)).all():
-            raise ValueError(f"context is {contexts}, -1 to {n_sensors - 1} is allowed")
-        some = contexts >= 0
-        sizes = np.where(some, bins, 1) * (per_sensor("judged", judged, n_sensors, 1.0) > 0)
-        if not sizes.any():
-            raise ValueError("judged names no sensor, at least 1 is needed")
-        steps = _positive("resolution", resolution, n_sensors)
-        self._first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-        self._parameters = {
-            "context": contexts,
-            "first": self._first,
-            "low": np.where(some, lows[contexts], 0.0),
-            "width": np.where(some, spans[contexts] / bins, 1.0),
-            "lag_s": np.where(some, _positive("lag_s", lag_s, n_sensors), 0.0),
-            "floor": np.where(steps > 0, steps, spans / 2**16),
+        check_number("moment_s", moment_s, 1e-6, 1e7)
+        check_number("learn_s", learn_s, moment_s, 1e9)
+        check_number("familiar", familiar, 1e-4, 10)
+        check_number("renew_s", renew_s, moment_s, 1e9)
+        depths = per_sensor("depth", depth, n_sensors, 1).astype(np.int32)
+        if not depths.any() or (depths < 0).any():
+            raise ValueError(f"depth is {depths}, at least one sensor needs a feature")
+        self.moment_s, self.learn_s, self.familiar, self.renew_s = (
+            moment_s,
+            learn_s,
+            familiar,
+            renew_s,
+        )
+        self.p = int(depths.max())
+        self._columns = {
+            "depth": depths,
+            "start": np.concatenate([[0], np.cumsum(depths)[:-1]]).astype(np.int32),
+            "floor": np.maximum(per_sensor("floor", floor, n_sensors, 0.0), 1e-12),
+        }
+        self._scratch = {
+            "phi": np.zeros(self.p),
+            "y": np.zeros(self.p),
+            "aim": np.zeros(n_sensors),
+            "lever": np.zeros(n_sensors),
         }
 
     def schema(self) -> dict[str, Field]:
-        """Per bin what it learnt, the bins of all sensors in a row; per sensor the lagged context.
-
-        ``spread`` is Q while a bin learns and σ once it is frozen.
-        """
-        sensors, bins = (self.n_sensors,), (int(self._first[-1]),)
+        """The factor R by rows and each sensor's d; squares of errors and their weight; levels."""
+        sensors = (self.n_sensors,)
         return {
-            "lagged": Field("f8", sensors, math.nan),
-            "lagged_ns": Field("i8", sensors),
-            "since_ns": Field("i8", sensors),
-            "count": Field("u2", bins),
-            "centre": Field("f8", bins),
-            "mean": Field("f8", bins),
-            "spread": Field("f8", bins),
-            "pooled": Field("f8", sensors),
+            "learnt_ns": Field("i8"),
+            "moments": Field("f8"),
+            "extended": Field("f8"),
+            "factor": Field("f8", (self.p * (self.p + 1) // 2,)),
+            "origin": Field("f8", sensors, math.nan),
+            "target": Field("f8", (int(self._columns["depth"].sum()),)),
+            "squares": Field("f8", sensors),
             "freedom": Field("f8", sensors),
+            "level": Field("f8", sensors),
+            "level_ns": Field("i8", sensors),
+            "renewing": Field("f8", (self.n_sensors, 5)),
         }
 
-    def walk(self, rows: Rows, times: Times, values: Values, full: Values) -> tuple[Values, Values]:
-        """Compare each value with its reference, then learn it if its bin is not frozen yet.
+    def walk(
+        self,
+        rows: Rows,
+        times: Times,
+        values: Values,
+        full: Values,
+        features: Values,
+        valid: NDArray[np.int32],
+        learn: Mask,
+    ) -> Explained:
+        """Compare each value with what its context explains, then learn the row if it is new.
 
-        ``full`` f8[n, S] holds the context, as `detectors.assemble.Assembler` fills it in. Returns
-        residuals in σ and what was expected in the sensor's unit, both f8[n, S]; NaN where the
-        sensor is not judged, did not report, its context is unknown, or the bin is not frozen.
+        Parameters
+        ----------
+        values, full
+            What was reported, and the same filled in by `detectors.assemble.Assembler`, f8[n, S].
+        features, valid
+            Of the context, f8[n, p] and i4[n], from `detectors.basis.ContextBasis`.
+        learn
+            May this row be learnt? It must be one that is due, u1[n].
         """
         self.check(rows, times, values, full)
-        residuals = np.full(values.shape, math.nan)
-        expected = np.full(values.shape, math.nan)
+        said = Explained(*(np.full(values.shape, math.nan) for _ in range(3)))
         kernel.walk(
-            bin_readings=self.bin_readings,
+            moment_s=self.moment_s,
+            learn_moments=self.learn_s / self.moment_s,
+            renew_moments=self.renew_s / self.moment_s,
+            familiar=self.familiar,
+            level_s=LEVEL_S,
+            ridge=RIDGE,
+            nan=math.nan,
             **named_views(rows=rows, times=times, values=values, full=full),
-            **named_views(residuals=residuals, expected=expected),
-            **named_views(**self._parameters),
+            **named_views(features=features, valid=valid, learn=learn),
+            **named_views(**said._asdict()),
+            **named_views(**self._columns, **self._scratch),
             **named_views(**self.state),
         )
-        return residuals, expected
+        return said
+
+    def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
+        """Let sensors learn their level and gain anew for ``renew_s``; the shape is kept."""
+        which = list(sensors) or slice(None)
+        self.state["renewing"][row, which] = 0.0
+        self.state["renewing"][row, which, 0] = 1.0
+        self.state["level"][row, which] = 0.0
 
     def ready(self, row: int) -> float:
-        """Share of the learning that is done in the bins the machine has visited, 0 … 1.
-
-        A machine that meets a new context has more to learn than before, so this can fall.
-        """
-        count = self.state["count"][row]
-        visited = int((count > 0).sum())
-        return float(count.sum() / (visited * self.bin_readings)) if visited else 0.0
-
-
-def _positive(name: str, values: Sequence[float] | None, n_sensors: int) -> Values:
-    array = per_sensor(name, values, n_sensors, 0.0)
-    if not (array >= 0).all():
-        raise ValueError(f"{name} is {array.min():g}, at least 0 is needed")
-    return array
+        """Share of the learning that is done, 0 … 1."""
+        return float(min(self.state["moments"][row] * self.moment_s / self.learn_s, 1.0))

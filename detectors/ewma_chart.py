@@ -44,6 +44,7 @@ from detectors.base import (
     Mask,
     OneMachine,
     Rows,
+    Times,
     Values,
     check_count,
     check_number,
@@ -75,7 +76,8 @@ class EwmaChartFleet(FleetDetector):
     >>> fleet = EwmaChartFleet(n_sensors=1, fading_factor=0.2, centre=10.0, sigma=2.0)
     >>> fleet.reserve(1)
     >>> values = np.array([[12.0], [12.0], [np.nan], [18.0]])
-    >>> fleet.walk(np.zeros(4, np.int32), values, np.ones(4, np.uint8)).round(3).ravel().tolist()
+    >>> rows, times, learn = np.zeros(4, np.int32), np.arange(4) * 10**9, np.ones(4, np.uint8)
+    >>> fleet.walk(rows, times, values, learn).round(3).ravel().tolist()
     [1.0, 1.406, nan, 3.8]
     """
 
@@ -132,7 +134,14 @@ class EwmaChartFleet(FleetDetector):
         return 1.0 if self._known else self._share(row, self.grace_period)
 
     def _walk(
-        self, rows: Rows, values: Values, learn: Mask, scores: Values, *, score: bool
+        self,
+        rows: Rows,
+        times: Times,  # noqa: ARG002
+        values: Values,
+        learn: Mask,
+        scores: Values,
+        *,
+        score: bool,
     ) -> None:
         kernel.walk(
             *views(rows, values, learn, *self.state.values(), self._work, scores),

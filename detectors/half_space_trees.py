@@ -40,6 +40,7 @@ from detectors.base import (
     Mask,
     OneMachine,
     Rows,
+    Times,
     Values,
     check_count,
     check_number,
@@ -80,8 +81,9 @@ class HalfSpaceTreesFleet(FleetDetector):
     >>> fleet = HalfSpaceTreesFleet(n_sensors=2, window_size=100, seed=1)
     >>> fleet.reserve(1)
     >>> rows, near_0 = np.zeros(100, np.int32), np.random.default_rng(1).normal(size=(100, 2))
-    >>> fleet.learn(rows, near_0)
-    >>> fleet.score(rows[:2], np.array([[0.1, -0.2], [7.0, -7.0]])).round(3).tolist()
+    >>> times = np.arange(100) * 10**9
+    >>> fleet.learn(rows, times, near_0)
+    >>> fleet.score(rows[:2], times[:2], np.array([[0.1, -0.2], [7.0, -7.0]])).round(3).tolist()
     [[0.578], [0.996]]
     """
 
@@ -137,7 +139,14 @@ class HalfSpaceTreesFleet(FleetDetector):
         return self._share(row, self.window_size)
 
     def _walk(
-        self, rows: Rows, values: Values, learn: Mask, scores: Values, *, score: bool
+        self,
+        rows: Rows,
+        times: Times,  # noqa: ARG002
+        values: Values,
+        learn: Mask,
+        scores: Values,
+        *,
+        score: bool,
     ) -> None:
         leaves = np.empty((len(rows), self.n_trees), dtype=np.int32)
         kernel.descend(*views(values, *self.forest, leaves), height=self.height)

@@ -29,6 +29,7 @@ from detectors.base import (
     FleetDetector,
     Mask,
     Rows,
+    Times,
     Values,
     check_count,
     check_number,
@@ -60,7 +61,8 @@ class PageHinkleyFleet(FleetDetector):
     >>> fleet = PageHinkleyFleet(n_sensors=1, min_instances=3, threshold=5.0)
     >>> fleet.reserve(1)
     >>> values = np.array([[0.0], [0.1], [0.0], [4.0], [4.0], [4.0]])
-    >>> fleet.walk(np.zeros(6, np.int32), values, np.ones(6, np.uint8)).round(2).ravel().tolist()
+    >>> rows, times, learn = np.zeros(6, np.int32), np.arange(6) * 10**9, np.ones(6, np.uint8)
+    >>> fleet.walk(rows, times, values, learn).round(2).ravel().tolist()
     [nan, nan, 0.03, 2.98, 5.35, nan]
     """
 
@@ -107,7 +109,14 @@ class PageHinkleyFleet(FleetDetector):
         return self._share(row, self.min_instances)
 
     def _walk(
-        self, rows: Rows, values: Values, learn: Mask, scores: Values, *, score: bool
+        self,
+        rows: Rows,
+        times: Times,  # noqa: ARG002
+        values: Values,
+        learn: Mask,
+        scores: Values,
+        *,
+        score: bool,
     ) -> None:
         kernel.walk(
             *views(rows, values, learn, *self.state.values(), scores),
@@ -158,6 +167,6 @@ class PageHinkley(river_base.DriftDetector):
 
     def update(self, x: float) -> None:
         """Take one value; a NaN changes nothing and is no drift."""
-        row, learn = np.zeros(1, dtype=np.int32), np.ones(1, dtype=np.uint8)
-        score = self._one.walk(row, np.array([[x]], dtype=np.float64), learn)[0, 0]
+        row, time, learn = np.zeros(1, np.int32), np.zeros(1, np.int64), np.ones(1, np.uint8)
+        score = self._one.walk(row, time, np.array([[x]], dtype=np.float64), learn)[0, 0]
         self._drift_detected = bool(score > self.threshold)

@@ -1,24 +1,47 @@
 """Is the instrument believable? A verdict on every value, before any learner sees it.
 
-A value is doubted for one of four reasons, and the first that holds is the verdict:
+The first of these that holds is the verdict. Each test needs the sensor's range only; what else it
+must know, it learns from the sensor itself:
 
 * ``MISSING``: the reading did not bring it. Says nothing about the instrument.
+* ``GAP``: it has not come for ten of its own intervals, and three times longer than it ever did,
+  while other readings of its machine came; or it is late, of a sensor that was always on time and
+  has lost one of seven lately. An outage of the whole machine is nobody's gap.
 * ``OUT_OF_RANGE``: outside the sensor's physical range, so it cannot be so.
-* ``SPIKE``: further than ``max_step`` from the last believed value. A machine can really have gone
-  to a new level, so three doubted values in succession, each within ``max_step`` of the one
-  before, are believed from the third on.
+* ``SENTINEL``: exactly a value that stands for none, such as -9999 or a thermometer's 85, where
+  that is impossible or far from the last believed value.
+* ``SPIKE``: further than ``max_step`` from the last believed value; learnt, that is ten times the
+  95 % quantile of the sensor's own steps, or 1.5 times its largest leap. A machine can really have
+  gone to a new level, so three doubted values in succession, each within ``max_step`` of the one
+  before (or, where that is learnt, two thirds of the way to it), are believed from the third on: a
+  leap.
+* ``UNIT``: between the steps of an instrument that had always told whole ones (kW is now MW), or
+  gone at one stroke to what the old level is in another unit (°C is now °F), until it goes back.
 * ``STUCK``: within half a ``resolution`` of the same value for ``stuck_s``, while readings kept
   coming: one interval counts as a tenth of ``stuck_s`` at most, so that neither an outage nor two
-  equal readings in a slow stream look like standing still. Ends with the first different value.
+  equal readings in a slow stream look like standing still. Learnt, ``stuck_s`` is three times the
+  longest that the sensor has stood, half an hour and 20 readings at least. Ends with the first
+  different value.
+* ``NOISE``: its mean step back or forth over 30 values is 2.2 times the largest it ever was, of a
+  sensor that is smooth by nature: its mean distance from its mean is four usual steps or more. A
+  temperature cannot begin to flicker; a vibration can, by the machine's fault, and is never called
+  noisy.
 
-A value out of range or doubted as a spike leaves the other two judgements as they were: a sensor
-that is stuck and crackles is still stuck.
+A value out of range or doubted as a spike leaves the other judgements as they were: a sensor that
+is stuck and crackles is still stuck.
 
 Standing machines have constant readings. Where ``moving_sensor`` is given, time counts towards
 ``stuck_s`` only while that sensor, now or when last believed, is above ``moving_above``.
 
-This is a first form. It does not see an instrument that is biased, drifts, or flickers by one step
-of its resolution; and where the moving sensor itself is stuck low, nobody else is found stuck.
+What it cannot see: an instrument that is biased, drifts, is exchanged for another or flickers by
+one step of its resolution: that shows only against other sensors. A wind-driven signal steps so far
+by nature that only a spike far out of its range stands out. Where the moving sensor itself is stuck
+low, nobody else is found stuck; where there is none, a sensor that stands at 0 may be at rest. What
+is learnt is learnt from the first readings on, for spikes and noise over three days: an instrument
+that is faulty from the first day is taken as one of that kind.
+
+The tests are those of quality control in oceanography and meteorology (QARTOD: range, spike, rate
+of change, flat line), with limits from the sensor's own past in place of tables.
 """
 
 from __future__ import annotations
@@ -39,13 +62,22 @@ from detectors.base import (
     check_count,
     named_views,
     per_sensor,
-    to_ns,
 )
 from detectors.kernels import quality as kernel
 
-OK, MISSING, OUT_OF_RANGE, SPIKE, STUCK = range(5)
+OK, MISSING, OUT_OF_RANGE, SPIKE, STUCK, SENTINEL, GAP, UNIT, NOISE = range(9)
 
-CODES = ("ok", "missing", "out_of_range", "spike", "stuck")
+CODES = (
+    "ok",
+    "missing",
+    "out_of_range",
+    "spike",
+    "stuck",
+    "sentinel",
+    "gap",
+    "unit",
+    "noise",
+)
 """What each code is called in counters and columns: ``CODES[STUCK] == "stuck"``."""
 
 REASONS = {
@@ -53,17 +85,41 @@ REASONS = {
     OUT_OF_RANGE: "{value}, outside {low} to {high}",
     SPIKE: "jumped to {value}, more than {max_step} from the last believed value",
     STUCK: "stuck at {value} for {minutes} min",
+    SENTINEL: "{value}, which stands for no value",
+    GAP: "not reported for far longer than usual, though its machine is heard",
+    UNIT: "{value}, as if in another unit than before",
+    NOISE: "far noisier than it ever was, now {value}",
 }
 """Why a value is doubted, for a person; `explain` fills in the numbers."""
+
+SENTINELS = (-9999.0, -999.0, 999.0, 9999.0, 32767.0, -32768.0, 65535.0, 85.0, 127.0, -127.0)
+"""Values that stand for none: of gateways, of 16 and 8 bits, of a thermometer at power-on."""
+
+STUCK_LEAST_S = 1800.0
+"""What is learnt of a sensor never makes it stuck sooner."""
+
+_UNITS = ((1.8, 32.0), (1 / 1.8, -32 / 1.8))
+"""Factor and shift to the other unit of the same steps; other units have other steps."""
 
 
 class Quality(Fleet):
     """Judges every value of every machine of a class.
 
-    Each parameter has one value per sensor; NaN switches a test off for a sensor, ``None`` for all
-    of them. ``low`` and ``high`` are the physical range and ``resolution`` the smallest step the
-    instrument can show, in the sensor's unit; ``max_step``, in the same unit, and ``stuck_s`` are
-    also off at 0.
+    Parameters
+    ----------
+    low, high
+        The physical range, one value per sensor, in its unit; NaN: none.
+    resolution
+        The smallest step the instrument can show, in its unit; 0: unknown.
+    stuck_s, max_step
+        Limits per sensor, in seconds and in its unit; NaN: learnt from the sensor, 0: off.
+        ``None``: NaN for all.
+    moving_sensor, moving_above
+        The column, and its value, above which the machine moves; -1: it always does.
+    sentinels
+        Values that stand for none.
+    learning
+        Where False, only what is given is judged: nothing is learnt.
 
     Raises
     ------
@@ -80,7 +136,7 @@ class Quality(Fleet):
     >>> values = np.array([[60.0], [999.0], [61.0], [np.nan], [95.0], [62.0]])
     >>> codes = quality.judge(np.zeros(6, np.int32), np.arange(6), values)
     >>> [CODES[code] for code in codes[:, 0]]
-    ['ok', 'out_of_range', 'ok', 'missing', 'spike', 'ok']
+    ['ok', 'sentinel', 'ok', 'missing', 'spike', 'ok']
     """
 
     def __init__(
@@ -94,21 +150,27 @@ class Quality(Fleet):
         max_step: Sequence[float] | None = None,
         moving_sensor: int = -1,
         moving_above: float = math.nan,
+        sentinels: Sequence[float] = SENTINELS,
+        learning: bool = True,
     ) -> None:
         super().__init__(n_sensors)
         check_count("moving_sensor", moving_sensor, -1, n_sensors - 1)
         if moving_sensor >= 0 and math.isnan(moving_above):
             raise ValueError("moving_above is missing, moving_sensor needs it")
-        stuck = _off_at_zero("stuck_s", stuck_s, n_sensors, off=0.0)
+        steps = _at_least_0("max_step", max_step, n_sensors)
         self._parameters = {
             "low": _off_at_nan(per_sensor("low", low, n_sensors, -LARGEST), -LARGEST),
             "high": _off_at_nan(per_sensor("high", high, n_sensors, LARGEST), LARGEST),
-            "max_step": _off_at_zero("max_step", max_step, n_sensors, off=math.inf),
-            "tolerance": _off_at_zero("resolution", resolution, n_sensors, off=0.0) / 2,
-            "stuck_ns": np.array([to_ns("stuck_s", s) for s in stuck], dtype=np.int64),
+            "max_step": np.where(steps == 0, math.inf, steps),
+            "resolution": _off_at_nan(_at_least_0("resolution", resolution, n_sensors), 0.0),
+            "stuck_s": _at_least_0("stuck_s", stuck_s, n_sensors),
+            "sentinels": np.array(sentinels, dtype=np.float64),
+            "factors": np.array([factor for factor, _ in _UNITS]),
+            "shifts": np.array([shift for _, shift in _UNITS]),
         }
         self._moving_sensor = moving_sensor
         self._moving_above = moving_above
+        self._learning = learning
         for s, (lo, hi) in enumerate(
             zip(self._parameters["low"], self._parameters["high"], strict=True)
         ):
@@ -116,15 +178,32 @@ class Quality(Fleet):
                 raise ValueError(f"range of sensor {s} is {lo:g} to {hi:g}, low must be below high")
 
     def schema(self) -> dict[str, Field]:
-        """Per sensor: the believed level, what was doubted since, what stands still since when."""
+        """Per sensor: the believed level and its doubts, standing still, and what is usual."""
         shape = (self.n_sensors,)
         return {
+            "first_ns": Field("i8", fill=-1),
+            "heard_ns": Field("i8", fill=-1),
             "level": Field("f8", shape, math.nan),
-            "doubted": Field("f8", shape, math.nan),
+            "doubted": Field("f4", shape, math.nan),
             "doubts": Field("u1", shape),
-            "anchor": Field("f8", shape, math.nan),
+            "anchor": Field("f4", shape, math.nan),
             "told_ns": Field("i8", shape),
-            "stood_ns": Field("i8", shape),
+            "stood_s": Field("f4", shape),
+            "longest_s": Field("f4", shape),
+            "seen": Field("u2", shape),
+            "changes": Field("u2", shape),
+            "usual_step": Field("f4", shape),
+            "leap": Field("f4", shape),
+            "interval_s": Field("f4", shape),
+            "unheard_s": Field("f4", shape),
+            "lull_s": Field("f4", shape),
+            "lost": Field("f4", shape),
+            "middle": Field("f4", shape),
+            "spread": Field("f4", shape),
+            "rough": Field("f4", shape),
+            "roughest": Field("f4", shape),
+            "grid": Field("u1", shape),
+            "marks": Field("u1", shape),
         }
 
     def judge(self, rows: Rows, times: Times, values: Values) -> Mask:
@@ -134,11 +213,19 @@ class Quality(Fleet):
         kernel.judge(
             moving_sensor=self._moving_sensor,
             moving_above=self._moving_above,
+            learning=self._learning,
             **named_views(rows=rows, times=times, values=values, codes=codes),
             **named_views(**self._parameters),
             **named_views(**self.state),
         )
         return codes
+
+    def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
+        """Learn anew what is usual of these sensors of a machine, as after an exchange."""
+        columns = list(sensors) or list(range(self.n_sensors))
+        for name, spec in self.schema().items():
+            if spec.shape:
+                self.state[name][row, columns] = spec.fill
 
 
 def believed(values: Values, codes: Mask) -> Values:
@@ -163,15 +250,19 @@ def explain(
     """Why a value is doubted, as a person would say it of the sensor.
 
     ``minutes`` is how long the value has been stuck: ``stuck_s`` at the first `STUCK`, and what
-    has passed since.
+    has passed since. Without a ``max_step``, the sensor's own is meant.
 
     >>> explain(STUCK, 55.25, unit="°C", minutes=60)
     'stuck at 55.25 °C for 60 min'
-    >>> explain(OUT_OF_RANGE, -9999.0, unit="°C", low=-40, high=150)
-    '-9999 °C, outside -40 °C to 150 °C'
+    >>> explain(OUT_OF_RANGE, -200.0, unit="°C", low=-40, high=150)
+    '-200 °C, outside -40 °C to 150 °C'
+    >>> explain(SPIKE, 95.0, unit="°C")
+    'jumped to 95 °C, more than ten times its usual step from the last believed value'
     """
     quantities = {"value": value, "low": low, "high": high, "max_step": max_step}
     shown = {name: f"{number:.10g} {unit}".rstrip() for name, number in quantities.items()}
+    if not max_step > 0:
+        shown["max_step"] = "ten times its usual step"
     return REASONS[code].format(**shown, minutes=f"{minutes:.0f}")
 
 
@@ -179,8 +270,8 @@ def _off_at_nan(array: Values, off: float) -> Values:
     return np.where(np.isnan(array), off, array)
 
 
-def _off_at_zero(name: str, values: Sequence[float] | None, n_sensors: int, off: float) -> Values:
-    array = per_sensor(name, values, n_sensors, 0.0)
+def _at_least_0(name: str, values: Sequence[float] | None, n_sensors: int) -> Values:
+    array = per_sensor(name, values, n_sensors, math.nan)
     if (array < 0).any():
-        raise ValueError(f"{name} is {array.min():g}, at least 0 is needed")
-    return np.where(array > 0, array, off)
+        raise ValueError(f"{name} is {np.nanmin(array):g}, at least 0 is needed")
+    return array

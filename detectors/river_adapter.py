@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 from river import base as river_base
 
-from detectors.base import Field, FleetDetector, Mask, Rows, State, Values, check_count
+from detectors.base import Field, FleetDetector, Mask, Rows, State, Times, Values, check_count
 
 Parameter = int | float | bool | str
 
@@ -58,7 +58,8 @@ class RiverFleet(FleetDetector):
     >>> fleet = RiverFleet(1, estimator="river.anomaly.GaussianScorer", warm_up=3, grace_period=3)
     >>> fleet.reserve(1)
     >>> values = np.array([[1.0], [2.0], [3.0], [2.0], [9.0]])
-    >>> fleet.walk(np.zeros(5, np.int32), values, np.ones(5, np.uint8)).round(3).ravel().tolist()
+    >>> rows, times, learn = np.zeros(5, np.int32), np.arange(5) * 10**9, np.ones(5, np.uint8)
+    >>> fleet.walk(rows, times, values, learn).round(3).ravel().tolist()
     [nan, nan, nan, 0.0, 1.0]
     """
 
@@ -110,7 +111,14 @@ class RiverFleet(FleetDetector):
         self._models.clear()
 
     def _walk(
-        self, rows: Rows, values: Values, learn: Mask, scores: Values, *, score: bool
+        self,
+        rows: Rows,
+        times: Times,  # noqa: ARG002
+        values: Values,
+        learn: Mask,
+        scores: Values,
+        *,
+        score: bool,
     ) -> None:
         ring, learnt = self.state["ring"], self.state["learnt"]
         for i, row in enumerate(rows.tolist()):

@@ -25,6 +25,7 @@ from detectors.base import (
     Mask,
     OneMachine,
     Rows,
+    Times,
     Values,
     check_count,
     check_number,
@@ -52,7 +53,8 @@ class RollingZScoreFleet(FleetDetector):
     >>> fleet = RollingZScoreFleet(n_sensors=1, window_size=4, grace_period=2)
     >>> fleet.reserve(1)
     >>> values = np.array([[1e9 + 1], [1e9 + 3], [1e9 + 1], [1e9 + 3], [1e9 + 12]])
-    >>> fleet.walk(np.zeros(5, np.int32), values, np.ones(5, np.uint8)).round(3).ravel().tolist()
+    >>> rows, times, learn = np.zeros(5, np.int32), np.arange(5) * 10**9, np.ones(5, np.uint8)
+    >>> fleet.walk(rows, times, values, learn).round(3).ravel().tolist()
     [nan, nan, 0.707, 1.155, 8.66]
     """
 
@@ -87,7 +89,14 @@ class RollingZScoreFleet(FleetDetector):
         return self._share(row, self.grace_period)
 
     def _walk(
-        self, rows: Rows, values: Values, learn: Mask, scores: Values, *, score: bool
+        self,
+        rows: Rows,
+        times: Times,  # noqa: ARG002
+        values: Values,
+        learn: Mask,
+        scores: Values,
+        *,
+        score: bool,
     ) -> None:
         kernel.walk(
             *views(rows, values, learn, *self.state.values(), scores),

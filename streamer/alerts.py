@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from streamer.records import AlertEvent, AlertKind, AlertState, Evidence, Machine, Rows, Tick, Times
@@ -224,6 +225,25 @@ class AlertBook:
         silent = (last_seen >= 0) & (tick.now_ns - heard > self._silent_s * NS)
         was = {row for row, rule in self._active if rule == SILENT.name}
         return silent, sorted(set(np.flatnonzero(silent).tolist()) ^ was)
+
+    def end(
+        self, row: int, time_ns: int, reason: str, meant: Callable[[Alert], bool]
+    ) -> list[AlertEvent]:
+        """End a machine's alerts by order, those that are ``meant``; pending ones were never told.
+
+        The ``reason`` stands before the alert's own.
+        """
+        events = []
+        for key in sorted(key for key in self._active if key[0] == row):
+            alert = self._active[key]
+            if not meant(alert):
+                continue
+            del self._active[key]
+            if alert.firing:
+                told = structs.replace(alert, reason=f"{reason}; before: {alert.reason}")
+                at_ns = max(time_ns, alert.since_ns)
+                events.append(self._event(Rule(key[1], alert.kind), row, at_ns, "resolved", told))
+        return events
 
     @property
     def active(self) -> dict[tuple[int, str], Alert]:

@@ -18,6 +18,10 @@ COMMANDS = {
         "say what a configuration means, or what is wrong with it",
     ),
     "try": ("streamer.commands.try_message", "show how one message would be read"),
+    "machine": (
+        "streamer.commands.machine",
+        "tell it what was done to a machine, or ask how it stands",
+    ),
     "replay": ("streamer.commands.replay", "walk recorded messages through the same monitor"),
     "export": ("streamer.commands.export", "write stored scores as CSV or Parquet"),
     "simulate": (

@@ -18,7 +18,9 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from streamer import operators
 from streamer.config import Config
+from streamer.control import Control
 from streamer.delivery import Delivery, Progress, Telling
 from streamer.health import (
     META_KEY,
@@ -79,6 +81,7 @@ class Daemon:
         self.deliveries = _deliveries(config, self.journal)
         self.troubles = DeliveryTroubles()
         self.happened: list[SourceEvent] = []
+        self.control = Control(config.state_dir)
         self.web = WebServer(config.web.host, config.web.port) if config.web else None
         self._stop = threading.Event()
         self._committed_at = time.monotonic()
@@ -95,6 +98,7 @@ class Daemon:
             delivery.start()
         if self.web is not None:
             self.web.start()
+        self.control.start()
         tell_systemd("READY=1")
         try:
             while not self._stop.is_set():
@@ -103,6 +107,7 @@ class Daemon:
                 tell_systemd("WATCHDOG=1")
         except BaseException:
             self.source.stop()
+            self.control.close()
             self.journal.close()
             raise
         self._shut_down()
@@ -127,14 +132,18 @@ class Daemon:
 
     def _turn(self) -> None:
         messages = self._gather()
+        asked = self.control.take()
+        verbs = operators.hear(asked, self.pipeline) if asked is not None else []
         progress = {delivery.name: delivery.progress() for delivery in self.deliveries}
         self._note_events()
         aside = self._aside(progress)
-        if self._is_idle(messages, aside):
+        if not verbs and self._is_idle(messages, aside):
             return
         hearing = self.source.hearing_since_ns
-        self._commit(partial(self.pipeline.turn, messages, hearing, aside))
+        self._commit(partial(self.pipeline.turn, messages, hearing, aside, verbs))
         self._settle(messages, progress)
+        if asked is not None and verbs:
+            operators.done(asked, self.pipeline.last_alerts)
 
     def _show_status(self) -> None:
         if self.web is not None and self.web.due:
@@ -247,6 +256,7 @@ class Daemon:
 
     def _shut_down(self) -> None:
         tell_systemd("STOPPING=1")
+        self.control.close()
         if self.web is not None:
             self.web.stop()
         self.source.stop()

@@ -81,7 +81,7 @@ class Turn:
     @property
     def happened(self) -> bool:
         """Whether there is anything to replay or to deliver."""
-        return bool(self.inputs.readings or self.alerts)
+        return bool(self.inputs.readings or self.inputs.verbs or self.alerts)
 
 
 class Journal:

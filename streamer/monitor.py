@@ -2,7 +2,7 @@
 
 The order of the stages is the design::
 
-    quality → assemble → context → frozen charts → gate → learning detectors → judge
+    quality → assemble → context → frozen charts → whose fault → gate → learning detectors → judge
 
 A value that is not believed reaches no learner. Everything after ``context`` works on standardised
 residuals: what is left of a value when the operating point has explained its share. The charts
@@ -21,13 +21,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import quality
-from detectors.base import Mask, Rows, Values
+from detectors import attribution, quality
 from streamer.alerts import AlertBook, Rule
 from streamer.config import InstrumentRule, MachineClass, MachineRule, SilentRule
-from streamer.records import AlertEvent, Columns, Machine, Points, Schema, Tick, Times
-from streamer.score_columns import ScoreColumns
+from streamer.records import AlertEvent, Columns, Machine, Points, Schema, Tick, Times, Verb
+from streamer.panel import Panel
+from streamer.service import hidden
 from streamer.stages import Block, Stages
+from streamer.verbs import Orders
 from streamer.why import Explainer
 
 
@@ -58,12 +59,12 @@ class ClassMonitor:
         self.book = AlertBook(machines, _rules(config), _silent_s(config))
         self._config = config
         self._machines = machines
+        self._orders = Orders(self.stages, self.book, machines, self.schema.sensors)
         detectors = self.stages.detectors
         limits = {key: config.detectors[key].limit for key in detectors}
-        self._columns = ScoreColumns(detectors, limits)
+        self._panel = Panel(detectors, limits)
+        self._columns = self._panel.columns
         self._explainer = Explainer(config, self.stages, self._columns)
-        self._frozen = [key for key, detector in detectors.items() if detector.frozen]
-        self._learning = [key for key, detector in detectors.items() if not detector.frozen]
 
     def step(self, readings: Columns) -> Judged:
         """Score and judge a turn's readings, then learn them. Late ones are passed over."""
@@ -79,13 +80,17 @@ class ClassMonitor:
         )
         return Judged(self._points(readings, block, fresh), alerts, block)
 
+    def obey(self, verb: Verb) -> list[AlertEvent]:
+        """Carry out what an operator told, before the readings that come after it."""
+        return self._orders.obey(verb)
+
     def tick(self, tick: Tick, last_seen: Times) -> list[AlertEvent]:
         """Judge silence; ``last_seen`` is the newest event time of each machine."""
-        return self.book.tick(tick, last_seen)
+        return self.book.tick(tick, self.stages.service.spoken_for(last_seen))
 
     def tick_matters(self, tick: Tick, last_seen: Times) -> bool:
         """Whether `tick` would change anything."""
-        return self.book.tick_matters(tick, last_seen)
+        return self.book.tick_matters(tick, self.stages.service.spoken_for(last_seen))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything learnt, for the snapshot: ``stage/array`` → array."""
@@ -96,45 +101,45 @@ class ClassMonitor:
     def _score(self, readings: Columns) -> tuple[Block, list[NDArray[np.float64]]]:
         stages, rows, times = self.stages, readings.rows, readings.times
         codes = stages.quality.judge(rows, times, readings.values)
-        instrument, doubts = stages.instrument.walk(rows, times, codes)
+        instrument, doubts = stages.instrument.walk(rows, times, readings.values, codes)
         believed = quality.believed(readings.values, codes)
-        full, _ = stages.assemble.assemble(rows, times, believed)
-        residuals, expected = stages.explain(rows, times, believed, full)
+        in_service = stages.service.active(rows)
+        found = stages.findings(rows, times, believed, in_service)
         scores = self._columns.empty(len(rows))
-        self._run_frozen(rows, residuals, scores)
-        learn = stages.gate.walk(rows, times, self._columns.severity(scores, self._frozen))
-        self._run_learning(rows, times, residuals, learn, scores)
-        block = Block(rows, times, readings.values, codes, expected, residuals, scores, doubts)
-        return block, [self._severity(rule, scores, instrument) for rule in self.book.rules]
-
-    def _run_frozen(self, rows: Rows, residuals: Values, scores: Values) -> None:
-        judged, always = self.stages.judged(residuals), np.ones(len(rows), dtype=np.uint8)
-        for key in self._frozen:
-            detector = self.stages.detectors[key]
-            scores[:, self._columns.of[key]] = detector.walk(rows, judged, always)
-
-    def _run_learning(
-        self, rows: Rows, times: Times, residuals: Values, learn: Mask, scores: Values
-    ) -> None:
-        judged = self.stages.judged(residuals)
-        sampled, due = self.stages.samples.assemble(rows, times, residuals)
-        whole = np.flatnonzero(due)
-        samples = self.stages.judged(sampled[whole])
-        for key in self._learning:
-            detector, columns = self.stages.detectors[key], self._columns.of[key]
-            if detector.univariate:
-                scores[:, columns] = detector.walk(rows, judged, learn)
-            else:
-                scores[whole, columns] = detector.walk(rows[whole], samples, learn[whole])
+        charted = self._panel.run_frozen(rows, times, found, scores)
+        blame = stages.attribution.walk(rows, times, found.residuals, *charted)
+        together = stages.siblings.walk(rows, *charted)
+        learn = stages.gate.walk(rows, times, self._columns.severity(scores, self._panel.frozen))
+        learn[in_service] = 0
+        self._panel.run_learning(rows, times, found, learn, scores)
+        residuals = np.full(readings.values.shape, np.nan)
+        residuals[:, stages.health] = found.residuals
+        block = Block(
+            rows=rows,
+            times=times,
+            values=readings.values,
+            codes=codes,
+            expected=found.expected,
+            residuals=residuals,
+            scores=scores,
+            blame=blame,
+            together=together,
+            doubts=doubts,
+        )
+        severities = [self._severity(rule, block, instrument) for rule in self.book.rules]
+        return block, [hidden(severity, in_service) for severity in severities]
 
     def _severity(
-        self, rule: Rule, scores: Values, instrument: NDArray[np.float64]
+        self, rule: Rule, block: Block, instrument: NDArray[np.float64]
     ) -> NDArray[np.float64]:
+        """What a rule goes by: a sensor that is not believed speaks for its instrument alone."""
         spec = self._config.alerts[rule.name]
         if isinstance(spec, InstrumentRule):
-            return instrument
+            blamed = np.isin(block.blame, attribution.INSTRUMENT).any(axis=1)
+            return np.where(blamed, np.fmax(instrument, 1.0), instrument)
         assert isinstance(spec, MachineRule)
-        return self._columns.severity(scores, spec.detectors)
+        believed = self._columns.without(block.scores, block.excused)
+        return self._columns.severity(believed, spec.detectors)
 
     def _points(self, readings: Columns, block: Block, fresh: NDArray[np.intp]) -> Points:
         """What the sinks get: every reading, the late ones without scores."""

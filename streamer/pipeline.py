@@ -30,6 +30,7 @@ from streamer.records import (
     Points,
     Reading,
     Tick,
+    Verb,
 )
 from streamer.roster import Roster
 from streamer.topics import Route, Router, Rule, Template
@@ -105,11 +106,16 @@ class Pipeline:
     # A turn.
 
     def turn(
-        self, messages: Sequence[Message], hearing_since_ns: int | None, aside: Aside = NO_ASIDE
+        self,
+        messages: Sequence[Message],
+        hearing_since_ns: int | None,
+        aside: Aside = NO_ASIDE,
+        verbs: Sequence[Verb] = (),
     ) -> Sequence[AlertEvent]:
         """Take messages all the way into the journal; returns the alert events of the turn.
 
         ``hearing_since_ns`` is None while we cannot hear the machines: then silence is not judged.
+        ``verbs`` are obeyed before the messages are looked at.
         If the commit raises, the same turn can be tried again with `commit_again`.
         """
         unstamped = [identity for message in messages for identity in self._ingest(message)]
@@ -118,7 +124,10 @@ class Pipeline:
             for name, intake in self.intakes.items()
             if (columns := intake.take(len(messages))) is not None
         }
-        inputs = Inputs(readings, self._tick(hearing_since_ns), unstamped, len(messages))
+        tick = self._tick(hearing_since_ns)
+        inputs = Inputs(readings, tick, unstamped, len(messages), verbs)
+        for verb in verbs:
+            self.ledger.count(f"verb_{verb.name}")
         points, alerts = self.judge(inputs)
         self._pending = Turn(
             inputs=inputs,
@@ -145,6 +154,11 @@ class Pipeline:
         """The scored readings of the turn made last."""
         return self._pending.points
 
+    @property
+    def last_alerts(self) -> Sequence[AlertEvent]:
+        """The alert events of the turn made last."""
+        return self._pending.alerts
+
     def _tick(self, hearing_since_ns: int | None) -> Tick | None:
         now = self.clock.now_ns()
         if hearing_since_ns is None or not now:
@@ -160,8 +174,11 @@ class Pipeline:
         )
 
     def judge(self, inputs: Inputs) -> tuple[list[Points], list[AlertEvent]]:
-        """Score, judge and learn a turn's readings; the part of a turn that a replay repeats."""
-        points, alerts = [], []
+        """Obey verbs, score, judge and learn readings; the part of a turn that a replay repeats."""
+        points: list[Points] = []
+        alerts: list[AlertEvent] = []
+        for verb in inputs.verbs:
+            alerts += self.monitors[verb.machine_class].obey(verb)
         for name, columns in inputs.readings.items():
             judged = self.monitors[name].step(columns)
             points.append(judged.points)
@@ -185,6 +202,7 @@ class Pipeline:
             time_field=route.time_field,
             machine_field=route.machine_field,
             sensor=route.sensor,
+            recording=route.recording,
             max_payload_bytes=self.config.mqtt.max_payload_bytes,
         )
         again: bool | None = None  # asked only for readings that bring no time
@@ -243,7 +261,14 @@ class Pipeline:
 def router(config: Config) -> Router:
     """The topic templates of a configuration, first match wins."""
     return Router(
-        Rule(Template(t.topic), t.machine_class, t.dialect, t.time_field, t.machine_field)
+        Rule(
+            Template(t.topic),
+            t.machine_class,
+            t.dialect,
+            t.time_field,
+            t.machine_field,
+            t.recording(config.classes[t.machine_class].sensors),
+        )
         for t in config.mqtt.topics
     )
 

@@ -79,6 +79,26 @@ class Tick(NamedTuple):
     """Since when we could have heard the machines; our own deafness is not their silence."""
 
 
+VerbName = Literal["maintenance_start", "maintenance_done", "accept", "relearn"]
+
+
+class Verb(msgspec.Struct, frozen=True, array_like=True):
+    """What an operator told us of one machine; an input of the turn that took it."""
+
+    name: VerbName
+    machine_class: str
+    row: int
+    time_ns: int
+    """The daemon's clock when it was taken."""
+    uid: int
+    """Who told it, as the kernel says."""
+    user: str = ""
+    """That user's name then; empty where the system knew none."""
+    sensors: tuple[int, ...] = ()
+    """Columns of the sensors it is about; empty: all of the machine."""
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Readings of one machine class in order of arrival, as columns; NaN means not reported."""
@@ -112,8 +132,9 @@ class Points:
     """``[n, S]``, the verdicts of `detectors.quality`."""
 
 
-AlertState = Literal["pending", "firing", "resolved"]
-AlertKind = Literal["machine", "instrument", "silent", "system"]
+AlertState = Literal["pending", "firing", "resolved", "started", "done"]
+"""The life of an alert; or of what an operator did, which is no alert: ``started``, ``done``."""
+AlertKind = Literal["machine", "instrument", "silent", "system", "operator"]
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -164,6 +185,8 @@ class Inputs:
     """(packet identifier, digest) of messages without a time, to know their redelivery again."""
     messages: int = 1
     """In how many messages they came: so many the broker may send again."""
+    verbs: Sequence[Verb] = ()
+    """What operators told; obeyed before the readings."""
 
     def __len__(self) -> int:
         return sum(len(columns.rows) for columns in self.readings.values())

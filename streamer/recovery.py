@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from streamer import snapshot
@@ -53,8 +54,7 @@ def recover(pipeline: Pipeline, journal: Journal, folder: Path) -> snapshot.Snap
             _recall(pipeline, name, columns, replay=turn > max(start, since[name]))
             pipeline.intakes[name].order.end_turn(inputs.messages)
         if turn > start:
-            meant = {n: c for n, c in inputs.readings.items() if turn > since.get(n, turn)}
-            pipeline.judge(replace(inputs, readings=meant))
+            pipeline.judge(_meant(inputs, {n: turn > since[n] for n in since}))
     log.info("recovered turn %d from a snapshot of turn %d", pipeline.last_turn, start)
     return stored
 
@@ -78,7 +78,10 @@ def _restore(pipeline: Pipeline, stored: snapshot.Snapshot) -> None:
 def _restore_class(
     pipeline: Pipeline, name: str, part: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Bring back one class: what was learnt if it still fits, times and alerts in any case."""
+    """Bring back one class: what was learnt if it still fits, and the rest in any case.
+
+    The rest is what is true of machines and not learnt for sensors: times, alerts, maintenance.
+    """
     prefix = f"{name}/"
     own = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
     order, alerts = own.pop("order"), own.pop("alerts").tobytes()
@@ -92,8 +95,9 @@ def _restore_class(
             pipeline.unlearn(name)
     if part["sensors"] == list(pipeline.intakes[name].sensors):
         pipeline.intakes[name].order.restore(order)
-    book = pipeline.monitors[name].book
-    pipeline.owed_alerts += book.restore(alerts, pipeline.clock.now_ns())
+    monitor = pipeline.monitors[name]
+    monitor.stages.service.take_over(own)
+    pipeline.owed_alerts += monitor.book.restore(alerts, pipeline.clock.now_ns())
 
 
 def _defined_since(pipeline: Pipeline, journal: Journal, name: str) -> int:
@@ -114,6 +118,21 @@ def _fitting(pipeline: Pipeline, inputs: Inputs) -> dict[str, Columns]:
         if name in pipeline.intakes
         and columns.values.shape[1] == len(pipeline.intakes[name].sensors)
     }
+
+
+def _meant(inputs: Inputs, same: Mapping[str, bool]) -> Inputs:
+    """What of the inputs still means what it meant; ``same``: which classes are defined as then.
+
+    That a machine is in maintenance stays true however its class is defined now; which sensors a
+    verb named, does not.
+    """
+    readings = {n: columns for n, columns in inputs.readings.items() if same.get(n, False)}
+    verbs = [
+        verb if same[verb.machine_class] else structs.replace(verb, sensors=())
+        for verb in inputs.verbs
+        if verb.machine_class in same
+    ]
+    return replace(inputs, readings=readings, verbs=verbs)
 
 
 def _recall(pipeline: Pipeline, name: str, columns: Columns, *, replay: bool) -> None:

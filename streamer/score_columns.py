@@ -50,6 +50,17 @@ class ScoreColumns:
         severity: Values = np.fmax.reduce(scores[:, columns] / self.limits[columns], axis=1)
         return severity
 
+    def without(self, scores: Values, sensors: NDArray[np.bool_]) -> Values:
+        """Scores with 0 for every spoken one of the ``sensors`` bool[n, H] that are not to count."""
+        if not sensors.any():
+            return scores
+        kept = scores.copy()
+        for where in self.of.values():
+            if where.stop - where.start == sensors.shape[1]:
+                own = kept[:, where]
+                own[sensors & np.isfinite(own)] = 0.0
+        return kept
+
     def strongest(self, scores: Values, keys: Sequence[str]) -> int:
         """The column of these detectors in which one reading's score is farthest over its limit."""
         allowed = np.array([owner in keys for owner, _ in self.owner])

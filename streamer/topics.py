@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from streamer.decode import DIALECTS
+from streamer.decode.waveform import Recording
 from streamer.labels import shown, valid_label
 from streamer.records import Fault
 
@@ -34,6 +35,7 @@ class Route(NamedTuple):
     dialect: str
     time_field: str
     machine_field: str | None
+    recording: Recording | None = None
 
 
 class Rule(NamedTuple):
@@ -44,6 +46,7 @@ class Rule(NamedTuple):
     dialect: str = "json"
     time_field: str = "ts"
     machine_field: str | None = None
+    recording: Recording | None = None
 
 
 class Router:
@@ -228,4 +231,5 @@ def _route(rule: Rule, labels: tuple[tuple[str, str], ...]) -> Route | Fault:
         rule.dialect,
         rule.time_field,
         rule.machine_field,
+        rule.recording,
     )

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.records import Columns, Inputs, Points, Schema, Tick
+from streamer.records import Columns, Inputs, Points, Schema, Tick, Verb
 
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("Telltale stores its columns little-endian and runs on such machines only")
@@ -33,6 +33,7 @@ class _Inputs(msgspec.Struct, array_like=True):
     tick: tuple[int, int] | None
     unstamped: list[tuple[int, bytes]]
     messages: int = 1
+    verbs: list[Verb] = []
 
 
 class _Scores(msgspec.Struct, array_like=True):
@@ -47,7 +48,7 @@ _scores = msgspec.msgpack.Decoder(dict[str, _Scores])
 
 
 def encode_inputs(inputs: Inputs) -> bytes:
-    """Readings, tick and message identities of a turn → bytes."""
+    """Readings, tick, message identities and verbs of a turn → bytes."""
     readings = {
         name: _Columns(
             c.values.shape[1],
@@ -59,7 +60,9 @@ def encode_inputs(inputs: Inputs) -> bytes:
         for name, c in inputs.readings.items()
     }
     tick = (inputs.tick.now_ns, inputs.tick.hearing_since_ns) if inputs.tick else None
-    return msgspec.msgpack.encode(_Inputs(readings, tick, list(inputs.unstamped), inputs.messages))
+    return msgspec.msgpack.encode(
+        _Inputs(readings, tick, list(inputs.unstamped), inputs.messages, list(inputs.verbs))
+    )
 
 
 def decode_inputs(blob: bytes) -> Inputs:
@@ -67,7 +70,7 @@ def decode_inputs(blob: bytes) -> Inputs:
     stored = _inputs.decode(blob)
     readings = {name: _columns(c) for name, c in stored.readings.items()}
     tick = Tick(*stored.tick) if stored.tick else None
-    return Inputs(readings, tick, stored.unstamped, stored.messages)
+    return Inputs(readings, tick, stored.unstamped, stored.messages, stored.verbs)
 
 
 def _columns(c: _Columns) -> Columns:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from detectors import quality
+from detectors import attribution, quality
 from streamer.alerts import NS, Rule, Why
 from streamer.config import MachineClass, MachineRule
 from streamer.records import Evidence
@@ -28,25 +30,38 @@ class Explainer:
             return self._instrument(block, i)
         spec = self._config.alerts[rule.name]
         assert isinstance(spec, MachineRule)
-        return self._machine(block, i, self._columns.strongest(block.scores[i], spec.detectors))
+        kept = self._columns.without(block.scores[i : i + 1], block.excused[i : i + 1])[0]
+        return self._machine(block, i, self._columns.strongest(kept, spec.detectors))
 
     def _instrument(self, block: Block, i: int) -> Why:
         doubt = block.doubts.get(i)
-        if doubt is None:  # a good value while the alert is still on: its story does not change
-            return Why("", Evidence())
+        if doubt is None:
+            return self._blamed(block, i)
         sensor, name = self._sensors[doubt.sensor], self._names[doubt.sensor]
-        value = float(block.values[i, doubt.sensor])
-        stuck_s = sensor.stuck_s if doubt.code == quality.STUCK else 0.0
+        stuck_s = quality.STUCK_LEAST_S if sensor.stuck_s is None else sensor.stuck_s
         sentence = quality.explain(
             doubt.code,
-            value,
+            doubt.value,
             unit=sensor.unit,
             low=sensor.low,
             high=sensor.high,
-            max_step=sensor.max_step,
+            max_step=sensor.max_step or math.nan,
             minutes=(stuck_s + (int(block.times[i]) - doubt.since_ns) / NS) / 60,
         )
-        return Why(f"{name}: {sentence}", Evidence(sensor=name, value=_finite(value)))
+        return Why(f"{name}: {sentence}", Evidence(sensor=name, value=_finite(doubt.value)))
+
+    def _blamed(self, block: Block, i: int) -> Why:
+        """Of a sensor whose residuals give its instrument away."""
+        blamed = np.flatnonzero(np.isin(block.blame[i], attribution.INSTRUMENT))
+        if not len(blamed):  # a good value while the alert is still on: its story does not change
+            return Why("", Evidence())
+        judged = int(blamed[0])
+        sensor = self._stages.health[judged]
+        name, value = self._names[sensor], float(block.values[i, sensor])
+        other = self._sensors[sensor].follower or "what it goes with"
+        sentence = attribution.explain(int(block.blame[i, judged]), name, other)
+        expected = _finite(float(block.expected[i, sensor]))
+        return Why(sentence, Evidence(sensor=name, value=_finite(value), expected=expected))
 
     def _machine(self, block: Block, i: int, column: int) -> Why:
         key, which = self._columns.owner[column]

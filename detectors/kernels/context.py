@@ -1,6 +1,6 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # mypy: ignore-errors
-"""The loops of the binned context; what they compute stands in `detectors.context`."""
+"""The loops of the regression on context; what they compute stands in `detectors.context`."""
 
 import cython
 from cython.cimports.libc.math import exp, isnan, sqrt
@@ -11,163 +11,358 @@ def walk(
     times: cython.const[cython.longlong][::1],
     values: cython.const[cython.double][:, ::1],
     full: cython.const[cython.double][:, ::1],
-    context: cython.const[cython.int][::1],
-    first: cython.const[cython.int][::1],
-    low: cython.const[cython.double][::1],
-    width: cython.const[cython.double][::1],
-    lag_s: cython.const[cython.double][::1],
+    features: cython.const[cython.double][:, ::1],
+    valid: cython.const[cython.int][::1],
+    learn: cython.const[cython.uchar][::1],
+    depth: cython.const[cython.int][::1],
+    start: cython.const[cython.int][::1],
     floor: cython.const[cython.double][::1],
-    bin_readings: cython.int,
-    lagged: cython.double[:, ::1],
-    lagged_ns: cython.longlong[:, ::1],
-    since_ns: cython.longlong[:, ::1],
-    count: cython.ushort[:, ::1],
-    centre: cython.double[:, ::1],
-    mean: cython.double[:, ::1],
-    spread: cython.double[:, ::1],
-    pooled: cython.double[:, ::1],
+    moment_s: cython.double,
+    learn_moments: cython.double,
+    renew_moments: cython.double,
+    familiar: cython.double,
+    level_s: cython.double,
+    ridge: cython.double,
+    nan: cython.double,
+    learnt_ns: cython.longlong[::1],
+    moments: cython.double[::1],
+    extended: cython.double[::1],
+    factor: cython.double[:, ::1],
+    origin: cython.double[:, ::1],
+    target: cython.double[:, ::1],
+    squares: cython.double[:, ::1],
     freedom: cython.double[:, ::1],
+    level: cython.double[:, ::1],
+    level_ns: cython.longlong[:, ::1],
+    renewing: cython.double[:, :, ::1],
+    phi: cython.double[::1],
+    y: cython.double[::1],
+    aim: cython.double[::1],
+    lever: cython.double[::1],
     residuals: cython.double[:, ::1],
     expected: cython.double[:, ::1],
+    band: cython.double[:, ::1],
 ) -> None:
-    """Compare each value with the frozen bin of its context, or let a bin not yet frozen learn it.
+    """Predict each value from its context, compare, and learn where the context is not known yet.
 
-    Sensor s owns the bins ``first[s] … first[s + 1] - 1``: none where it is not judged, one where
-    it has no context.
+    Scratch: ``phi``, ``y`` [p] features and their solution; ``aim``, ``lever`` [S] the prediction
+    of every sensor and how far it is from what is known.
     """
     i: cython.Py_ssize_t
-    s: cython.Py_ssize_t
-    b: cython.Py_ssize_t
+    j: cython.Py_ssize_t
     row: cython.Py_ssize_t
-    x: cython.double
-    c: cython.double
-    settled: cython.bint
+    p: cython.Py_ssize_t = features.shape[1]
+    weight: cython.double
+    worst: cython.double
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
-            for s in range(values.shape[1]):
-                x = values[i, s]
-                c = full[i, context[s]] if context[s] >= 0 else 0.0
-                settled = not isnan(c)
-                if lag_s[s] > 0.0 and settled:
-                    settled = lag(c, times[i], row, s, lag_s[s], lagged, lagged_ns, since_ns)
-                    c = lagged[row, s]
-                if first[s] == first[s + 1] or isnan(x) or not settled:
+            if factor[row, 0] == 0.0:
+                begin(row, p, times[i], ridge, learnt_ns, factor)
+            for j in range(valid[i]):
+                phi[j] = y[j] = features[i, j]
+            solve(row, valid[i], p, factor, y)
+            worst = predict(
+                row, valid[i], full, i, nan, depth, start, origin, target, y, aim, lever
+            )
+            judge(
+                row, times[i], i, values, familiar, level_s, floor, squares, freedom, level,
+                level_ns, renewing, aim, lever, residuals, expected, band,
+            )  # fmt: skip
+            if not learn[i] or valid[i] < p:
+                continue
+            weight = min((times[i] - learnt_ns[row]) * 1e-9 / moment_s, 1.0)
+            learnt_ns[row] = max(times[i], learnt_ns[row])
+            if weight <= 0.0:
+                continue
+            renew(
+                row, i, weight, renew_moments, full, depth, start, factor, origin, target, aim,
+                lever, familiar, renewing,
+            )  # fmt: skip
+            if moments[row] >= learn_moments:
+                if worst <= familiar or suspected(row, depth, level):
                     continue
-                b = bin_of((c - low[s]) / width[s], first[s], first[s + 1])
-                if count[row, b] < bin_readings:
-                    count[row, b] += 1
-                    learn(x, c, row, b, count[row, b], centre, mean, spread)
-                    if count[row, b] == bin_readings:
-                        freeze(row, s, b, bin_readings, spread, pooled, freedom)
-                else:
-                    expected[i, s] = expect(
-                        c, row, b, first[s], first[s + 1], bin_readings, count, centre, mean
-                    )
-                    residuals[i, s] = (x - expected[i, s]) / max(spread[row, b], floor[s])
+                extended[row] += weight
+            moments[row] += weight
+            teach(row, i, weight, full, depth, floor, squares, freedom, moments, aim, lever)
+            include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim)
 
 
 @cython.cfunc
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def lag(
-    c: cython.double,
+def begin(
+    row: cython.Py_ssize_t,
+    p: cython.Py_ssize_t,
     time: cython.longlong,
-    row: cython.Py_ssize_t,
-    s: cython.Py_ssize_t,
-    lag_s: cython.double,
-    lagged: cython.double[:, ::1],
-    lagged_ns: cython.longlong[:, ::1],
-    since_ns: cython.longlong[:, ::1],
-) -> cython.bint:
-    """Follow the context with a first-order low-pass; whether its start is forgotten by now."""
-    step: cython.double = (time - lagged_ns[row, s]) * 1e-9 / lag_s
-    if isnan(lagged[row, s]) or step > 5.0:
-        lagged[row, s] = c
-        lagged_ns[row, s] = since_ns[row, s] = time
-    elif step > 0.0:
-        lagged[row, s] += (1.0 - exp(-step)) * (c - lagged[row, s])
-        lagged_ns[row, s] = time
-    return (time - since_ns[row, s]) * 1e-9 >= 3.0 * lag_s
-
-
-@cython.cfunc
-@cython.nogil
-@cython.inline
-@cython.exceptval(check=False)
-def bin_of(
-    position: cython.double, first: cython.Py_ssize_t, end: cython.Py_ssize_t
-) -> cython.Py_ssize_t:
-    """Which of a sensor's bins holds the position, counted in bins; the outer ones have no end."""
-    if position < 1.0:
-        return first
-    if position >= end - first:
-        return end - 1
-    return first + cython.cast(cython.Py_ssize_t, position)
-
-
-@cython.cfunc
-@cython.nogil
-@cython.inline
-@cython.exceptval(check=False)
-def learn(
-    x: cython.double,
-    c: cython.double,
-    row: cython.Py_ssize_t,
-    b: cython.Py_ssize_t,
-    n: cython.double,
-    centre: cython.double[:, ::1],
-    mean: cython.double[:, ::1],
-    spread: cython.double[:, ::1],
+    ridge: cython.double,
+    learnt_ns: cython.longlong[::1],
+    factor: cython.double[:, ::1],
 ) -> cython.void:
-    """Welford's step as the n-th value of the bin: no large squares are ever subtracted."""
-    from_mean: cython.double = x - mean[row, b]
-    mean[row, b] += from_mean / n
-    spread[row, b] += from_mean * (x - mean[row, b])
-    centre[row, b] += (c - centre[row, b]) / n
+    """Begin as if features had been seen a little already, all of them with nothing to show."""
+    j: cython.Py_ssize_t
+    at: cython.Py_ssize_t = 0
+    for j in range(p):
+        factor[row, at] = ridge if j else 1e-9
+        at += p - j
+    learnt_ns[row] = time
 
 
 @cython.cfunc
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def freeze(
+def solve(
     row: cython.Py_ssize_t,
-    s: cython.Py_ssize_t,
-    b: cython.Py_ssize_t,
-    n: cython.double,
-    spread: cython.double[:, ::1],
-    pooled: cython.double[:, ::1],
-    freedom: cython.double[:, ::1],
+    valid: cython.Py_ssize_t,
+    p: cython.Py_ssize_t,
+    factor: cython.double[:, ::1],
+    y: cython.double[::1],
 ) -> cython.void:
-    """Turn the sum of squares into the standard deviation the bin keeps for good."""
-    pooled[row, s] += spread[row, b]
-    freedom[row, s] += n - 1.0
-    prior: cython.double = pooled[row, s] / freedom[row, s]
-    spread[row, b] = sqrt((spread[row, b] + n * prior) / (2.0 * n - 1.0))
+    """Solve ``Rᵀ y = φ`` in place, R upper triangular and stored by rows."""
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    at: cython.Py_ssize_t = 0
+    for j in range(valid):
+        y[j] /= factor[row, at]
+        for k in range(j + 1, valid):
+            y[k] -= factor[row, at + k - j] * y[j]
+        at += p - j
 
 
 @cython.cfunc
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def expect(
-    c: cython.double,
+def predict(
     row: cython.Py_ssize_t,
-    b: cython.Py_ssize_t,
-    first: cython.Py_ssize_t,
-    end: cython.Py_ssize_t,
-    bin_readings: cython.int,
-    count: cython.ushort[:, ::1],
-    centre: cython.double[:, ::1],
-    mean: cython.double[:, ::1],
+    valid: cython.int,
+    full: cython.const[cython.double][:, ::1],
+    i: cython.Py_ssize_t,
+    nan: cython.double,
+    depth: cython.const[cython.int][::1],
+    start: cython.const[cython.int][::1],
+    origin: cython.double[:, ::1],
+    target: cython.double[:, ::1],
+    y: cython.double[::1],
+    aim: cython.double[::1],
+    lever: cython.double[::1],
 ) -> cython.double:
-    """The bin's mean, on the line to the mean of the frozen neighbour on the context's side."""
-    other: cython.Py_ssize_t = b + 1 if c > centre[row, b] else b - 1
-    if other < first or other >= end or count[row, other] < bin_readings:
-        return mean[row, b]
-    gap: cython.double = centre[row, other] - centre[row, b]
-    if gap == 0.0:
-        return mean[row, b]
-    return mean[row, b] + (c - centre[row, b]) / gap * (mean[row, other] - mean[row, b])
+    """Prediction and leverage of every judged sensor, NaN where its context is; the largest one."""
+    s: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    worst: cython.double = 0.0
+    for s in range(depth.shape[0]):
+        aim[s] = lever[s] = nan
+        if depth[s] == 0 or depth[s] > valid:
+            continue
+        if isnan(origin[row, s]):
+            origin[row, s] = full[i, s]
+        aim[s] = origin[row, s]
+        lever[s] = 0.0
+        for j in range(depth[s]):
+            aim[s] += y[j] * target[row, start[s] + j]
+            lever[s] += y[j] * y[j]
+        worst = max(worst, lever[s])
+    return worst
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def judge(
+    row: cython.Py_ssize_t,
+    time: cython.longlong,
+    i: cython.Py_ssize_t,
+    values: cython.const[cython.double][:, ::1],
+    familiar: cython.double,
+    level_s: cython.double,
+    floor: cython.const[cython.double][::1],
+    squares: cython.double[:, ::1],
+    freedom: cython.double[:, ::1],
+    level: cython.double[:, ::1],
+    level_ns: cython.longlong[:, ::1],
+    renewing: cython.double[:, :, ::1],
+    aim: cython.double[::1],
+    lever: cython.double[::1],
+    residuals: cython.double[:, ::1],
+    expected: cython.double[:, ::1],
+    band: cython.double[:, ::1],
+) -> cython.void:
+    """Standardise what is left of each reported value, where its context is familiar."""
+    s: cython.Py_ssize_t
+    z: cython.double
+    for s in range(values.shape[1]):
+        if not lever[s] <= familiar or freedom[row, s] < 30.0 or renewing[row, s, 0] > 0.0:
+            continue
+        expected[i, s] = aim[s]
+        band[i, s] = max(sqrt(squares[row, s] / freedom[row, s]), floor[s]) * sqrt(1.0 + lever[s])
+        if isnan(values[i, s]):
+            continue
+        z = (values[i, s] - aim[s]) / band[i, s]
+        residuals[i, s] = z
+        level[row, s] += (1.0 - exp(min(level_ns[row, s] - time, 0) * 1e-9 / level_s)) * (
+            max(-4.0, min(4.0, z)) - level[row, s]
+        )
+        level_ns[row, s] = max(time, level_ns[row, s])
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def suspected(
+    row: cython.Py_ssize_t, depth: cython.const[cython.int][::1], level: cython.double[:, ::1]
+) -> cython.bint:
+    """Whether residuals have long been away from zero: then what is new may be the fault."""
+    s: cython.Py_ssize_t
+    for s in range(depth.shape[0]):
+        if depth[s] > 0 and not -1.5 < level[row, s] < 1.5:
+            return True
+    return False
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def teach(
+    row: cython.Py_ssize_t,
+    i: cython.Py_ssize_t,
+    weight: cython.double,
+    full: cython.const[cython.double][:, ::1],
+    depth: cython.const[cython.int][::1],
+    floor: cython.const[cython.double][::1],
+    squares: cython.double[:, ::1],
+    freedom: cython.double[:, ::1],
+    moments: cython.double[::1],
+    aim: cython.double[::1],
+    lever: cython.double[::1],
+) -> cython.void:
+    """Spread of the errors made before learning them; and what each sensor is to be fitted to.
+
+    From then on ``aim`` is the value less far out than four standard deviations, the prediction
+    where there is none, so that it changes nothing.
+    """
+    s: cython.Py_ssize_t
+    error: cython.double
+    most: cython.double
+    for s in range(depth.shape[0]):
+        if depth[s] == 0 or isnan(full[i, s]) or isnan(aim[s]):
+            continue
+        error = full[i, s] - aim[s]
+        if freedom[row, s] >= 30.0:
+            most = 4.0 * max(sqrt(squares[row, s] / freedom[row, s]), floor[s])
+            most *= sqrt(1.0 + lever[s])
+            error = max(-most, min(most, error))
+        if lever[s] <= 0.5:
+            if freedom[row, s] >= 500.0:
+                squares[row, s] *= 1.0 - weight / freedom[row, s]
+                freedom[row, s] -= weight
+            squares[row, s] += weight * error * error / (1.0 + lever[s])
+            freedom[row, s] += weight
+        aim[s] += error
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def include(
+    row: cython.Py_ssize_t,
+    p: cython.Py_ssize_t,
+    root: cython.double,
+    depth: cython.const[cython.int][::1],
+    start: cython.const[cython.int][::1],
+    factor: cython.double[:, ::1],
+    origin: cython.double[:, ::1],
+    target: cython.double[:, ::1],
+    phi: cython.double[::1],
+    aim: cython.double[::1],
+) -> cython.void:
+    """Rotate one more row into the triangular factor and into every sensor's right-hand side."""
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    s: cython.Py_ssize_t
+    at: cython.Py_ssize_t = 0
+    length: cython.double
+    cosine: cython.double
+    sine: cython.double
+    old: cython.double
+    for j in range(p):
+        phi[j] *= root
+    for s in range(depth.shape[0]):
+        if depth[s] > 0:
+            aim[s] = root * (aim[s] - origin[row, s])
+    for j in range(p):
+        if phi[j] != 0.0:
+            length = sqrt(factor[row, at] * factor[row, at] + phi[j] * phi[j])
+            cosine = factor[row, at] / length
+            sine = phi[j] / length
+            factor[row, at] = length
+            for k in range(j + 1, p):
+                old = factor[row, at + k - j]
+                factor[row, at + k - j] = cosine * old + sine * phi[k]
+                phi[k] = cosine * phi[k] - sine * old
+            for s in range(depth.shape[0]):
+                if j < depth[s] and not isnan(aim[s]):
+                    old = target[row, start[s] + j]
+                    target[row, start[s] + j] = cosine * old + sine * aim[s]
+                    aim[s] = cosine * aim[s] - sine * old
+        at += p - j
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def renew(
+    row: cython.Py_ssize_t,
+    i: cython.Py_ssize_t,
+    weight: cython.double,
+    renew_moments: cython.double,
+    full: cython.const[cython.double][:, ::1],
+    depth: cython.const[cython.int][::1],
+    start: cython.const[cython.int][::1],
+    factor: cython.double[:, ::1],
+    origin: cython.double[:, ::1],
+    target: cython.double[:, ::1],
+    aim: cython.double[::1],
+    lever: cython.double[::1],
+    familiar: cython.double,
+    renewing: cython.double[:, :, ::1],
+) -> cython.void:
+    """Learn anew the level and the gain of sensors on which somebody has worked.
+
+    ``renewing`` holds per sensor: weight + 1, Σe, Σx, Σe², Σex over predictions e and values x.
+    """
+    s: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    e: cython.double
+    x: cython.double
+    n: cython.double
+    gain: cython.double
+    for s in range(depth.shape[0]):
+        if renewing[row, s, 0] <= 0.0 or not lever[s] <= familiar or isnan(full[i, s]):
+            continue
+        e = aim[s] - origin[row, s]
+        x = full[i, s] - origin[row, s]
+        renewing[row, s, 0] += weight
+        renewing[row, s, 1] += weight * e
+        renewing[row, s, 2] += weight * x
+        renewing[row, s, 3] += weight * e * e
+        renewing[row, s, 4] += weight * e * x
+        n = renewing[row, s, 0] - 1.0
+        if n < renew_moments:
+            continue
+        e = renewing[row, s, 1] / n
+        x = renewing[row, s, 2] / n
+        gain = renewing[row, s, 3] / n - e * e
+        gain = (renewing[row, s, 4] / n - e * x) / gain if gain > 0.0 else 1.0
+        for j in range(depth[s]):
+            target[row, start[s] + j] *= gain
+            target[row, start[s] + j] += (x - gain * e) * factor[row, j] if j < 1 else 0.0
+        for j in range(5):
+            renewing[row, s, j] = 0.0

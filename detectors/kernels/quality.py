@@ -1,9 +1,46 @@
-# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 # mypy: ignore-errors
-"""The loops of the quality stage; what they compute stands in `detectors.quality`."""
+"""The loops of the quality stage; what they compute stands in `detectors.quality`.
+
+Verdicts: 0 ok, 1 missing, 2 out of range, 3 spike, 4 stuck, 5 sentinel, 6 gap, 7 unit, 8 noise.
+"""
 
 import cython
-from cython.cimports.libc.math import fabs, isnan
+from cython.cimports.libc.math import fabs, floor, isnan
+
+SPIKE_TIMES = cython.declare(cython.double, 10.0)
+LEAP_TIMES = cython.declare(cython.double, 1.5)
+YOUNG_S = cython.declare(cython.double, 259200.0)
+SENTINEL_CHANGES = cython.declare(cython.int, 30)
+SPIKE_CHANGES = cython.declare(cython.int, 300)
+STUCK_CHANGES = cython.declare(cython.int, 100)
+WEEK_S = cython.declare(cython.double, 604800.0)
+
+STUCK_TIMES = cython.declare(cython.double, 3.0)
+STUCK_S = cython.declare(cython.double, 1800.0)
+STUCK_STEP_S = cython.declare(cython.double, 90.0)
+
+GAP_TIMES = cython.declare(cython.double, 3.0)
+GAP_INTERVALS = cython.declare(cython.double, 10.0)
+LATE = cython.declare(cython.double, 0.8)
+LOST_SHARE = cython.declare(cython.double, 0.1)
+ON_TIME = cython.declare(cython.double, 2.5)
+
+NOISE_TIMES = cython.declare(cython.double, 2.2)
+CALM_TIMES = cython.declare(cython.double, 1.2)
+SMOOTH_STEPS = cython.declare(cython.double, 4.0)
+NOISE_VALUES = cython.declare(cython.int, 1000)
+ROUGHER = cython.declare(cython.double, 1.001)
+
+GRID_VALUES = cython.declare(cython.int, 250)
+KNOWN_VALUES = cython.declare(cython.int, 500)
+MOST = cython.declare(cython.int, 65535)
+LARGE = cython.declare(cython.double, 1e30)
+
+REGULAR = cython.declare(cython.int, 1)
+OTHER_UNIT = cython.declare(cython.int, 2)
+NOISY = cython.declare(cython.int, 4)
+ROSE = cython.declare(cython.int, 8)
 
 
 def judge(
@@ -13,42 +50,111 @@ def judge(
     low: cython.const[cython.double][::1],
     high: cython.const[cython.double][::1],
     max_step: cython.const[cython.double][::1],
-    tolerance: cython.const[cython.double][::1],
-    stuck_ns: cython.const[cython.longlong][::1],
+    resolution: cython.const[cython.double][::1],
+    stuck_s: cython.const[cython.double][::1],
+    sentinels: cython.const[cython.double][::1],
+    factors: cython.const[cython.double][::1],
+    shifts: cython.const[cython.double][::1],
+    learning: cython.bint,
     moving_sensor: cython.Py_ssize_t,
     moving_above: cython.double,
+    first_ns: cython.longlong[::1],
+    heard_ns: cython.longlong[::1],
     level: cython.double[:, ::1],
-    doubted: cython.double[:, ::1],
+    doubted: cython.float[:, ::1],
     doubts: cython.uchar[:, ::1],
-    anchor: cython.double[:, ::1],
+    anchor: cython.float[:, ::1],
     told_ns: cython.longlong[:, ::1],
-    stood_ns: cython.longlong[:, ::1],
+    stood_s: cython.float[:, ::1],
+    longest_s: cython.float[:, ::1],
+    seen: cython.ushort[:, ::1],
+    changes: cython.ushort[:, ::1],
+    usual_step: cython.float[:, ::1],
+    leap: cython.float[:, ::1],
+    interval_s: cython.float[:, ::1],
+    unheard_s: cython.float[:, ::1],
+    lull_s: cython.float[:, ::1],
+    lost: cython.float[:, ::1],
+    middle: cython.float[:, ::1],
+    spread: cython.float[:, ::1],
+    rough: cython.float[:, ::1],
+    roughest: cython.float[:, ::1],
+    grid: cython.uchar[:, ::1],
+    marks: cython.uchar[:, ::1],
     codes: cython.uchar[:, ::1],
 ) -> None:
-    """Write the verdict on each value: 0 ok, 1 missing, 2 out of range, 3 spike, 4 stuck."""
+    """Write the verdict on each value; where ``learning``, also by what its sensor usually does."""
     i: cython.Py_ssize_t
     s: cython.Py_ssize_t
     row: cython.Py_ssize_t
     x: cython.double
+    before: cython.double
+    limit: cython.double
+    far: cython.double
+    since_s: cython.double
+    age_s: cython.double
     moving: cython.bint
+    verdict: cython.int
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
+            since_s = passed(times[i], row, first_ns, heard_ns)
+            age_s = (times[i] - first_ns[row]) / 1e9
             moving = moves(values, i, level, row, moving_sensor, moving_above)
             for s in range(values.shape[1]):
                 x = values[i, s]
                 if isnan(x):
                     codes[i, s] = 1
-                elif not low[s] <= x <= high[s]:
-                    codes[i, s] = 2
-                elif leaps(x, row, s, max_step[s], level, doubted, doubts):
-                    codes[i, s] = 3
-                elif stuck_ns[s] > 0:
-                    stand(
-                        x, times[i], row, s, moving, tolerance[s], stuck_ns[s] // 10,
-                        anchor, told_ns, stood_ns,
+                    if learning and lacks(
+                        row, s, since_s, seen, interval_s, unheard_s, lull_s, lost, marks
+                    ):
+                        codes[i, s] = 6
+                    continue
+                before = level[row, s]
+                limit = far = max_step[s]
+                if learning:
+                    hear(row, s, since_s, seen, interval_s, unheard_s, lull_s, lost, marks)
+                    far = farthest(row, s, max_step[s], SENTINEL_CHANGES, changes, usual_step, leap)
+                    if age_s >= YOUNG_S:
+                        limit = farthest(row, s, limit, SPIKE_CHANGES, changes, usual_step, leap)
+                verdict = alone(
+                    x, row, s, low[s], high[s], limit, far, isnan(max_step[s]), sentinels,
+                    level, doubted, doubts,
+                )  # fmt: skip
+                if learning and verdict == 3:
+                    expect(fabs(x - before), since_s, row, s, changes, usual_step)
+                if learning and verdict == 0:
+                    verdict = learn(
+                        x, before, limit, resolution[s], since_s, age_s, row, s, factors, shifts,
+                        seen, changes, usual_step, leap, middle, spread, rough, roughest,
+                        grid, marks,
                     )  # fmt: skip
-                    codes[i, s] = 4 if stood_ns[row, s] >= stuck_ns[s] else 0
+                if (verdict == 0 or verdict == 8) and stands(  # noqa: PLR1714 - C has no sets
+                    x, times[i], row, s, moving, moving_sensor >= 0, learning, resolution[s] / 2,
+                    stuck_s[s],
+                    anchor, told_ns, stood_s, longest_s, changes,
+                ):  # fmt: skip
+                    verdict = 4
+                codes[i, s] = verdict
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def passed(
+    time: cython.longlong,
+    row: cython.Py_ssize_t,
+    first_ns: cython.longlong[::1],
+    heard_ns: cython.longlong[::1],
+) -> cython.double:
+    """Seconds since the machine was last heard."""
+    before: cython.longlong = heard_ns[row]
+    heard_ns[row] = time
+    if before < 0:
+        first_ns[row] = time
+        return 0.0
+    return (time - before) / 1e9 if time > before else 0.0
 
 
 @cython.cfunc
@@ -74,18 +180,199 @@ def moves(
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
+def is_one_of(x: cython.double, sentinels: cython.const[cython.double][::1]) -> cython.bint:
+    """Whether x is exactly a value that stands for none."""
+    k: cython.Py_ssize_t
+    for k in range(sentinels.shape[0]):
+        if x == sentinels[k]:
+            return True
+    return False
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def farthest(
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    given: cython.double,
+    needed: cython.int,
+    changes: cython.ushort[:, ::1],
+    usual_step: cython.float[:, ::1],
+    leap: cython.float[:, ::1],
+) -> cython.double:
+    """How far a value may lie from the one before; NaN where nothing is given or known."""
+    if not isnan(given) or changes[row, s] < needed:
+        return given
+    return max(SPIKE_TIMES * usual_step[row, s], LEAP_TIMES * leap[row, s])
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def alone(
+    x: cython.double,
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    low: cython.double,
+    high: cython.double,
+    limit: cython.double,
+    far: cython.double,
+    learnt: cython.bint,
+    sentinels: cython.const[cython.double][::1],
+    level: cython.double[:, ::1],
+    doubted: cython.float[:, ::1],
+    doubts: cython.uchar[:, ::1],
+) -> cython.int:
+    """The verdict on a single value: can it be, and can it follow the one before?"""
+    if not low <= x <= high:
+        return 5 if is_one_of(x, sentinels) else 2
+    if fabs(x - level[row, s]) > far / 3 and is_one_of(x, sentinels):
+        return 5
+    return 3 if leaps(x, row, s, limit, learnt, level, doubted, doubts) else 0
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def learn(
+    x: cython.double,
+    before: cython.double,
+    limit: cython.double,
+    resolution: cython.double,
+    since_s: cython.double,
+    age_s: cython.double,
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    factors: cython.const[cython.double][::1],
+    shifts: cython.const[cython.double][::1],
+    seen: cython.ushort[:, ::1],
+    changes: cython.ushort[:, ::1],
+    usual_step: cython.float[:, ::1],
+    leap: cython.float[:, ::1],
+    middle: cython.float[:, ::1],
+    spread: cython.float[:, ::1],
+    rough: cython.float[:, ::1],
+    roughest: cython.float[:, ::1],
+    grid: cython.uchar[:, ::1],
+    marks: cython.uchar[:, ::1],
+) -> cython.int:
+    """Learn a value that can be; the verdict by what was usual so far: ok, unit or noise."""
+    step: cython.double = fabs(x - before)
+    if step > limit:
+        settle(x, before, row, s, usual_step, leap, spread, factors, shifts, marks)
+    elif not marks[row, s] & OTHER_UNIT:
+        wander(
+            x, x - before, since_s, age_s, row, s, seen, middle, spread, rough, roughest,
+            usual_step, marks,
+        )  # fmt: skip
+        if step > resolution / 2:
+            expect(step, since_s, row, s, changes, usual_step)
+    if lies_between(x, before, resolution, row, s, grid) or marks[row, s] & OTHER_UNIT:
+        return 7
+    return 8 if marks[row, s] & NOISY else 0
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def lacks(
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    since_s: cython.double,
+    seen: cython.ushort[:, ::1],
+    interval_s: cython.float[:, ::1],
+    unheard_s: cython.float[:, ::1],
+    lull_s: cython.float[:, ::1],
+    lost: cython.float[:, ::1],
+    marks: cython.uchar[:, ::1],
+) -> cython.bint:
+    """Whether the sensor has been silent for unusually long while its machine spoke."""
+    if seen[row, s] == 0:
+        return False
+    interval: cython.double = interval_s[row, s]
+    silent: cython.double = unheard_s[row, s]
+    longest: cython.double = lull_s[row, s]
+    share: cython.double = lost[row, s]
+    # An outage of the whole machine is nobody's gap: it counts for three intervals at most.
+    silent += since_s if seen[row, s] < 20 else min(since_s, 3 * interval)
+    unheard_s[row, s] = silent
+    if seen[row, s] < 20:
+        return False
+    if silent > max(GAP_INTERVALS * interval, GAP_TIMES * longest):
+        return True
+    return (marks[row, s] & REGULAR) != 0 and share > LOST_SHARE and silent > LATE * interval
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def hear(
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    since_s: cython.double,
+    seen: cython.ushort[:, ::1],
+    interval_s: cython.float[:, ::1],
+    unheard_s: cython.float[:, ::1],
+    lull_s: cython.float[:, ::1],
+    lost: cython.float[:, ::1],
+    marks: cython.uchar[:, ::1],
+) -> cython.void:
+    """Learn how often the sensor speaks, and how long it is silent between."""
+    n: cython.int = seen[row, s]
+    interval: cython.double = interval_s[row, s]
+    silent: cython.double = unheard_s[row, s]
+    longest: cython.double = lull_s[row, s]
+    share: cython.double = lost[row, s]
+    if n > 0:
+        silent += since_s if n < 20 else min(since_s, 3 * interval)
+        if n >= 20 and interval > 0:
+            share += (min(max(silent / interval - 1.2, 0.0), 3.0) - share) / 100
+            lost[row, s] = share
+        if n > 5 and silent > longest:
+            lull_s[row, s] = silent if n < KNOWN_VALUES else min(silent, 1.02 * longest)
+        # Much like a median, which those that are lost move little.
+        if n < 20:
+            interval += (silent - interval) / n
+        elif fabs(silent - interval) < 0.2 * interval:
+            interval += (silent - interval) / 50
+        else:
+            interval *= 1.005 if silent > interval else 0.99
+        interval_s[row, s] = interval
+    if n == KNOWN_VALUES and longest <= ON_TIME * interval:
+        marks[row, s] |= REGULAR
+    unheard_s[row, s] = 0.0
+    if n < MOST:
+        seen[row, s] += 1
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
 def leaps(
     x: cython.double,
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
-    max_step: cython.double,
+    limit: cython.double,
+    learnt: cython.bint,
     level: cython.double[:, ::1],
-    doubted: cython.double[:, ::1],
+    doubted: cython.float[:, ::1],
     doubts: cython.uchar[:, ::1],
 ) -> cython.bint:
     """Whether x is too far from the last believed value, and not the third of a new level."""
-    if fabs(x - level[row, s]) > max_step:
-        if doubts[row, s] > 0 and fabs(x - doubted[row, s]) <= max_step:
+    last: cython.double = doubted[row, s]
+    near: cython.double = limit
+    if fabs(x - level[row, s]) > limit:
+        if learnt:
+            # A ramp that is steeper than any before is no series of spikes.
+            near = max(limit, fabs(x - level[row, s]) * 2 / 3)
+        if doubts[row, s] > 0 and fabs(x - last) <= near:
             doubts[row, s] += 1
         else:
             doubts[row, s] = 1
@@ -101,22 +388,184 @@ def leaps(
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def stand(
+def expect(
+    step: cython.double,
+    since_s: cython.double,
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    changes: cython.ushort[:, ::1],
+    usual_step: cython.float[:, ::1],
+) -> cython.void:
+    """Follow the 95 % quantile of the sensor's own steps, a doubted one too: a few move it little.
+
+    A step beyond it moves it up by 19 times of what one within moves it down.
+    """
+    n: cython.int = changes[row, s]
+    usual: cython.double = usual_step[row, s]
+    if n == 0:
+        usual = min(step, LARGE)
+    else:
+        weight: cython.double = min(10 * max(1.0 / (n + 1), since_s / WEEK_S), 1.0)
+        usual *= 1 + weight * (0.95 if step > usual else -0.05)
+    usual_step[row, s] = min(usual, LARGE)
+    if n < MOST:
+        changes[row, s] += 1
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def settle(
+    x: cython.double,
+    before: cython.double,
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    usual_step: cython.float[:, ::1],
+    leap: cython.float[:, ::1],
+    spread: cython.float[:, ::1],
+    factors: cython.const[cython.double][::1],
+    shifts: cython.const[cython.double][::1],
+    marks: cython.uchar[:, ::1],
+) -> cython.void:
+    """At a new level: is it the old one in another unit, until the way back, or does it leap?"""
+    k: cython.Py_ssize_t
+    same: cython.double
+    near: cython.double
+    usual: cython.double = usual_step[row, s]
+    if marks[row, s] & OTHER_UNIT:
+        marks[row, s] &= ~OTHER_UNIT
+        return
+    for k in range(factors.shape[0]):
+        if spread[row, s] < SMOOTH_STEPS * usual:
+            break
+        same = factors[k] * before + shifts[k]
+        near = min(2 * usual * max(factors[k], 1.0), 0.05 * fabs(same))
+        if fabs(x - same) <= near and fabs(before) > 3 * usual:
+            marks[row, s] |= OTHER_UNIT
+            return
+    leap[row, s] = min(max(leap[row, s], fabs(x - before)), LARGE)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def lies_between(
+    x: cython.double,
+    before: cython.double,
+    resolution: cython.double,
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    grid: cython.uchar[:, ::1],
+) -> cython.bint:
+    """Whether x lies between two steps of an instrument that has always told whole ones."""
+    if resolution <= 0:
+        return False
+    steps: cython.double = fabs(x) / resolution
+    off: cython.double = fabs(steps - floor(steps + 0.5))
+    if off > 0.02 + 1e-6 * steps:
+        if grid[row, s] >= GRID_VALUES:
+            return True
+        grid[row, s] = 0
+    elif grid[row, s] < GRID_VALUES and fabs(x - before) > resolution / 2:
+        grid[row, s] += 1
+    return False
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def wander(
+    x: cython.double,
+    rise: cython.double,
+    since_s: cython.double,
+    age_s: cython.double,
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    seen: cython.ushort[:, ::1],
+    middle: cython.float[:, ::1],
+    spread: cython.float[:, ::1],
+    rough: cython.float[:, ::1],
+    roughest: cython.float[:, ::1],
+    usual_step: cython.float[:, ::1],
+    marks: cython.uchar[:, ::1],
+) -> cython.void:
+    """Learn how smooth the sensor is, and whether it is rougher than it ever was."""
+    n: cython.int = seen[row, s]
+    centre: cython.double = middle[row, s]
+    width: cython.double = spread[row, s]
+    level: cython.double = rough[row, s]
+    most: cython.double = roughest[row, s]
+    weight: cython.double = min(max(1.0 / n, since_s / WEEK_S), 1.0)
+    x = max(min(x, LARGE), -LARGE)
+    width += (fabs(x - centre) * (n > 1) - width) * weight
+    centre += (x - centre) * weight
+    middle[row, s] = centre
+    spread[row, s] = width
+    if isnan(rise):
+        return
+    # Noise goes back and forth: a ramp does not, and a single leap says little.
+    if (rise > 0) == ((marks[row, s] & ROSE) > 0):
+        level -= level / 30
+    else:
+        level += (min(fabs(rise), 4 * usual_step[row, s]) - level) / 30
+        marks[row, s] ^= ROSE
+    rough[row, s] = level
+    if n < 60:
+        return
+    if n < NOISE_VALUES or age_s < YOUNG_S:
+        roughest[row, s] = max(most, level)
+    elif marks[row, s] & NOISY:
+        if level < CALM_TIMES * most:
+            marks[row, s] &= ~NOISY
+    elif level > NOISE_TIMES * most and width > SMOOTH_STEPS * usual_step[row, s]:
+        marks[row, s] |= NOISY
+    else:
+        roughest[row, s] = max(most, min(level, ROUGHER * most))
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def stands(
     x: cython.double,
     time: cython.longlong,
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
     moving: cython.bint,
+    told: cython.bint,
+    learning: cython.bint,
     tolerance: cython.double,
-    longest_ns: cython.longlong,
-    anchor: cython.double[:, ::1],
+    stuck_s: cython.double,
+    anchor: cython.float[:, ::1],
     told_ns: cython.longlong[:, ::1],
-    stood_ns: cython.longlong[:, ::1],
-) -> cython.void:
-    """Count for how long the value has stood still, or start again where it has not."""
-    if not fabs(x - anchor[row, s]) <= tolerance:
+    stood_s: cython.float[:, ::1],
+    longest_s: cython.float[:, ::1],
+    changes: cython.ushort[:, ::1],
+) -> cython.bint:
+    """Whether the value stands still for longer than it should, or than it usually does.
+
+    Where nobody told how to see that the machine moves, 0 may be its rest.
+    """
+    last: cython.double = anchor[row, s]
+    stood: cython.double = stood_s[row, s]
+    longest: cython.double = longest_s[row, s]
+    limit: cython.double = stuck_s
+    step_s: cython.double = stuck_s / 10
+    if isnan(limit):
+        limit = max(STUCK_S, STUCK_TIMES * longest)
+        step_s = STUCK_STEP_S
+    if not fabs(x - last) <= max(tolerance, 2e-7 * fabs(x)):
         anchor[row, s] = x
-        stood_ns[row, s] = 0
-    elif moving:
-        stood_ns[row, s] += min(time - told_ns[row, s], longest_ns)
+        longest_s[row, s] = max(longest, min(stood, 2 * limit / STUCK_TIMES))
+        stood = 0.0
+    elif moving and (x != 0 or told or not isnan(stuck_s)):
+        stood += min((time - told_ns[row, s]) / 1e9, step_s)
+    stood_s[row, s] = stood
     told_ns[row, s] = time
+    if isnan(stuck_s):
+        return learning and changes[row, s] >= STUCK_CHANGES and stood >= limit
+    return stuck_s > 0 and stood >= limit

@@ -41,6 +41,7 @@ def main(args: argparse.Namespace) -> int:
         time_field=route.time_field,
         machine_field=route.machine_field,
         sensor=route.sensor,
+        recording=route.recording,
         max_payload_bytes=config.mqtt.max_payload_bytes,
     )
     refused = 0

@@ -59,6 +59,9 @@ def _topic(topic: Topic, config: Config, path: Path) -> Iterator[Problem]:
     except ValueError as error:
         yield Problem((*path, "topic"), f"is not usable, {error}")
         return
+    if topic.waveform is not None and topic.dialect != "waveform":
+        sentence = f"is for the dialect waveform, this topic's is {topic.dialect}"
+        yield Problem((*path, "waveform"), sentence)
     for label in _labels(topic):
         if label in RESERVED_LABELS:
             sentence = f"names a level {{{label}}}, which is reserved for what is said of a machine"
@@ -142,13 +145,18 @@ def _context(one: MachineClass, path: Path) -> Iterator[Problem]:
         yield Problem((*path, "moving", "sensor"), sentence)
     for name, sensor in one.sensors.items():
         at = (*path, "sensors", name)
+        if sensor.follower is not None and sensor.follower not in one.health:
+            yield Problem((*at, "follower"), unknown(sensor.follower, one.health, "judged sensor"))
         if sensor.context_lag_s and sensor.context is None:
             yield Problem((*at, "context_lag_s"), "needs a context beside it")
         for key in ("context", "relative_to"):
             wanted = getattr(sensor, key)
             if wanted is None:
                 continue
-            if sensor.role == "context":
+            if one.context.method != "slots":
+                sentence = f"is for the context method slots, this class's is {one.context.method}"
+                yield Problem((*at, key), sentence)
+            elif sensor.role == "context":
                 sentence = "is for sensors with role health, this one is not judged"
                 yield Problem((*at, key), sentence)
             elif wanted == name:

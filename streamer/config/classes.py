@@ -18,6 +18,11 @@ from streamer.labels import valid_label
 
 MAX_SENSORS = 256
 
+INERT = {"°C", "K", "mm/s"}
+"""Units of what cannot leap: heat has to flow, and a bearing wears."""
+WORSE_UPWARDS = INERT | {"m/s²"}
+"""Units of what gets larger when something breaks."""
+
 
 def _machines(value: object) -> object:
     """``any``, or names; each part of ``site/machine`` must be one that a topic could bring."""
@@ -48,24 +53,46 @@ class Sensor(Section):
 
     unit: Annotated[str, Field(max_length=32)] = ""
     """Unit of its values, for people."""
-    role: Literal["health", "context"] = "health"
-    """``health`` sensors are judged; ``context`` sensors say what the machine is doing."""
+    role: Literal["health", "context", "both"] = "health"
+    """``health`` sensors are judged; ``context`` sensors say what the machine is doing; ``both``:
+    judged by the context sensors and those of role both that stand before, context of the rest."""
     range: Annotated[tuple[float, float], BeforeValidator(_range), AfterValidator(_ordered)] = (
         Field(examples=["`range: [0, 60]`"])
     )
     """Lowest and highest value that can be true; beyond it the instrument is at fault."""
     context: Name | None = None
-    """The sensor that explains this one, which is judged by how it differs from what is usual."""
+    """Method slots: the sensor that explains this one."""
     relative_to: Name | None = None
-    """What is judged is the difference to this sensor, as a temperature's rise over ambient."""
+    """Method slots: what is judged is the difference to this sensor, as a rise over ambient."""
     context_lag_s: Seconds = 0.0
-    """Time constant with which this sensor follows its context; 0: at once."""
+    """Method slots: time constant with which this sensor follows its context; 0: at once."""
+    harm: Literal["up", "down", "either"] | None = None
+    """The direction in which a fault of the machine moves it; without it, up for what is measured in
+    °C, K, mm/s or m/s², else either."""
+    inert: bool | None = None
+    """Whether no fault can make it leap from one reading to the next; without it, true for what is
+    measured in °C, K or mm/s."""
+    follower: Name | None = None
+    """The sensor that this one takes along when it really moves, as a bearing follows its oil."""
     resolution: Annotated[float, Field(ge=0)] = 0.0
     """Smallest step the instrument can show; 0: unknown."""
-    stuck_s: Seconds = 0.0
-    """The same value for so long is a stuck instrument; 0: off."""
-    max_step: Annotated[float, Field(ge=0)] = 0.0
-    """A larger change between two readings is a spike of the instrument; 0: off."""
+    stuck_s: Seconds | None = None
+    """The same value for so long is a stuck instrument; 0: off; without it, learnt from how long
+    the sensor usually stands."""
+    max_step: Annotated[float, Field(ge=0)] | None = None
+    """A larger change between two readings is a spike of the instrument; 0: off; without it, learnt
+    from the sensor's own steps."""
+
+    @property
+    def harmless(self) -> int:
+        """The direction in which no fault of the machine moves it: -1 down, 1 up, 0 not known."""
+        harm = self.harm or ("up" if self.unit in WORSE_UPWARDS else "either")
+        return {"up": -1, "down": 1, "either": 0}[harm]
+
+    @property
+    def slow(self) -> bool:
+        """Whether no fault can make it leap."""
+        return self.unit in INERT if self.inert is None else self.inert
 
     @property
     def low(self) -> float:
@@ -88,12 +115,35 @@ class Moving(Section):
 
 
 class Context(Section):
-    """How the expected value of a sensor is learnt from its context sensor."""
+    """How the expected value of a sensor is learnt from what the machine is doing."""
 
+    method: Literal["regression", "slots"] = "regression"
+    """``regression``: on all context sensors, for weeks of learning. ``slots``: bins of one context
+    sensor, for hours of it."""
+    learn_s: PositiveSeconds = 20 * 86_400.0
+    """Regression: so much time is learnt; from then on only what the machine never did before."""
+    warm_s: Seconds = 3 * 86_400.0
+    """Regression: first, the usual span of each context sensor is gathered for so long."""
+    moment_s: PositiveSeconds = 600.0
+    """Regression: readings closer together than this count for less: they tell of one moment."""
+    knots: Annotated[int, Field(ge=0, le=32)] = 4
+    """Regression: bends within the usual span of a context sensor."""
+    lags_s: Annotated[tuple[PositiveSeconds, ...], AfterValidator(some), Field(strict=False)] = (
+        1200.0,
+        3600.0,
+        10_800.0,
+    )
+    """Regression: time constants with which sensors may follow their context."""
+    familiar: Annotated[float, Field(ge=1e-4, le=10)] = 0.03
+    """Regression: leverage up to which a context is known; below, residuals are judged."""
+    renew_s: PositiveSeconds = 2 * 86_400.0
+    """Regression: after maintenance a sensor learns its level and gain anew for so long."""
+    adjust_s: PositiveSeconds = 7 * 86_400.0
+    """Over how much time it is learnt what sensors have to say about each other."""
     bins: Annotated[int, Field(ge=1, le=1000)] = 24
-    """Into how many bins the range of the context sensor is cut."""
+    """Slots: into how many bins the range of the context sensor is cut."""
     bin_readings: Annotated[int, Field(ge=2, le=65_535)] = 60
-    """After so many readings a bin knows what is usual, and its reference is frozen."""
+    """Slots: after so many readings a bin knows what is usual, and its reference is frozen."""
 
 
 class MachineRule(Section):
@@ -102,8 +152,8 @@ class MachineRule(Section):
     kind: Literal["machine"]
     """``machine``."""
     detectors: Annotated[tuple[str, ...], AfterValidator(some), Field(strict=False)]
-    """Which detectors may raise it; by default those with a frozen reference, or all if none has
-    one."""
+    """Which detectors may raise it; by default the two multicharts, where there are none those with a
+    frozen reference, or else all."""
     hold_s: Seconds = 600.0
     """How long the severity must stay before the alert fires."""
     keep_firing_s: Seconds = 1800.0
@@ -119,8 +169,9 @@ class InstrumentRule(Section):
     """``instrument``."""
     hold_s: Seconds = 600.0
     """How long values must be unbelievable before the alert fires."""
-    keep_firing_s: Seconds = 1800.0
-    """How long values must be believable before the alert is resolved."""
+    keep_firing_s: Seconds = 21_600.0
+    """How long values must be believable before the alert is resolved: a loose contact comes
+    back."""
 
 
 class SilentRule(Section):
@@ -140,7 +191,9 @@ RULES: Mapping[str, type[AlertRule]] = {
 }
 """``kind`` of an alert rule → the model of its section."""
 
-DEFAULT_DETECTORS = ("ewma_chart", "rolling_zscore", "half_space_trees")
+ALARMING = ("ewma_multichart", "adjusted_multichart")
+"""Detectors that raise machine alerts by default, where a class has one of them."""
+DEFAULT_DETECTORS = (*ALARMING, "rolling_zscore", "half_space_trees")
 DEFAULT_ALERTS = {"machine_fault": "machine", "instrument_fault": "instrument", "silent": "silent"}
 """Name → kind of the rules of a class that names none."""
 
@@ -167,14 +220,21 @@ class MachineClass(Section):
     context: Context = Context()
     """How context is learnt."""
     detectors: Annotated[Mapping[str, SerializeAsAny[DetectorConfig]], AfterValidator(some)]
-    """Detector → its section; by default ewma_chart, rolling_zscore and half_space_trees."""
+    """Detector → its section; by default ewma_multichart, adjusted_multichart, rolling_zscore and
+    half_space_trees."""
     alerts: Mapping[Name, AlertRule]
     """Name → rule; by default machine_fault, instrument_fault and silent."""
 
     @property
     def health(self) -> tuple[str, ...]:
         """The sensors that are judged, in order."""
-        return tuple(name for name, sensor in self.sensors.items() if sensor.role == "health")
+        return tuple(name for name, sensor in self.sensors.items() if sensor.role != "context")
+
+    @property
+    def explaining(self) -> tuple[str, ...]:
+        """The sensors that explain others, in the order in which they do: context, then both."""
+        roles = [(name, sensor.role) for name, sensor in self.sensors.items()]
+        return tuple(name for wanted in ("context", "both") for name, role in roles if role == wanted)
 
     @property
     def score_columns(self) -> tuple[str, ...]:

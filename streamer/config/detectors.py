@@ -19,10 +19,18 @@ from detectors.base import FleetDetector
 from streamer.config.types import Section
 
 LIMITS: Mapping[str, float] = {
+    "adjusted_multichart": 7.0,
+    "cusum": 1.0,
     "ewma_chart": 6.0,
+    "ewma_multichart": 7.0,
     "half_space_trees": 0.95,
+    "hotelling_t2": 1.0,
+    "mewma": 1.0,
     "page_hinkley": 50.0,
+    "reference_chart": 1.0,
     "rolling_zscore": 8.0,
+    "seasonal_novelty": 1.0,
+    "shewhart": 1.0,
 }
 """The limit of a detector's score where the configuration gives none; a detector that is not here
 needs one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
@@ -27,7 +27,9 @@ from streamer.config.types import (
     empty_is_on,
     some,
 )
+from streamer.config.waveforms import Waveform
 from streamer.config.yaml_marks import shown
+from streamer.decode.waveform import Recording
 
 
 def _five_is_text(value: object) -> object:
@@ -63,11 +65,19 @@ class Topic(Section):
     """Which of ``classes`` these machines belong to."""
     dialect: str = "json"
     """``json``: an object, or an array of objects. ``number``: one value, with ``{sensor}`` in the
-    topic."""
+    topic. ``waveform``: a recording of vibration, with ``{sensor}`` as well."""
     time_field: Text = "ts"
     """The field that holds the time: epoch s, ms, µs or ns, or ISO 8601."""
     machine_field: Text | None = None
     """The field that names the machine, where a gateway sends several on one topic."""
+    waveform: Waveform | None = None
+    """What the recordings are; for the dialect ``waveform`` alone."""
+
+    def recording(self, sensors: Iterable[str]) -> Recording | None:
+        """What the dialect ``waveform`` is told, for a class of these sensors."""
+        if self.dialect != "waveform":
+            return None
+        return (self.waveform or Waveform()).recording(sensors)
 
 
 class Mqtt(Section):

@@ -16,7 +16,13 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from streamer.config.checks import check
-from streamer.config.classes import DEFAULT_ALERTS, DEFAULT_DETECTORS, RULES, SilentRule
+from streamer.config.classes import (
+    ALARMING,
+    DEFAULT_ALERTS,
+    DEFAULT_DETECTORS,
+    RULES,
+    SilentRule,
+)
 from streamer.config.detectors import DetectorConfig, detector_model, known_detectors
 from streamer.config.errors import ConfigError, Problem, problems, unknown
 from streamer.config.models import Config
@@ -182,6 +188,7 @@ def _with_detectors(alerts: object, detectors: list[str]) -> object:
         return alerts
     models = {name: detector_model(name) for name in detectors}
     frozen = [name for name, model in models.items() if model is not None and model.detector.frozen]
+    frozen = [name for name in frozen if name in ALARMING] or frozen
     return {
         name: {"detectors": frozen or detectors or [*DEFAULT_DETECTORS], **rule}
         if isinstance(rule, dict) and rule.get("kind") == "machine"

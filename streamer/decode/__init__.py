@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from streamer.decode.json_object import decode_json
 from streamer.decode.number import decode_number
+from streamer.decode.waveform import Recording, decode_waveform
 from streamer.records import Fault, Reading
 
 MAX_PAYLOAD_BYTES = 262_144
@@ -21,15 +22,16 @@ MAX_PAYLOAD_BYTES = 262_144
 class Dialect(NamedTuple):
     """One way to write readings down."""
 
-    decode: Callable[[bytes, str, str | None, str | None], list[Reading | Fault]]
-    """(payload, time_field, machine_field, sensor) → readings or faults, in order."""
+    decode: Callable[[bytes, str, str | None, str | None, Recording | None], list[Reading | Fault]]
+    """(payload, time_field, machine_field, sensor, recording) → readings or faults, in order."""
     one_sensor: bool
-    """Whether a message holds one value of the sensor that the topic names."""
+    """Whether a message is about the one sensor that the topic names."""
 
 
 DIALECTS = {
     "json": Dialect(decode_json, one_sensor=False),
     "number": Dialect(decode_number, one_sensor=True),
+    "waveform": Dialect(decode_waveform, one_sensor=True),
 }
 
 
@@ -40,6 +42,7 @@ def decode(
     time_field: str = "ts",
     machine_field: str | None = None,
     sensor: str | None = None,
+    recording: Recording | None = None,
     max_payload_bytes: int = MAX_PAYLOAD_BYTES,
 ) -> list[Reading | Fault]:
     """Read a payload; a list with at least one reading or fault, never an exception.
@@ -53,4 +56,4 @@ def decode(
     """
     if len(payload) > max_payload_bytes:
         return [Fault("too_large", f"the payload has more than {max_payload_bytes} bytes")]
-    return DIALECTS[dialect].decode(payload, time_field, machine_field, sensor)
+    return DIALECTS[dialect].decode(payload, time_field, machine_field, sensor, recording)

@@ -32,10 +32,14 @@ _TYPES = {bool: "a boolean", str: "a string", dict: "an object", list: "an array
 
 
 def decode_json(
-    payload: bytes, time_field: str, machine_field: str | None, sensor: str | None
+    payload: bytes,
+    time_field: str,
+    machine_field: str | None,
+    sensor: str | None,
+    recording: object,
 ) -> list[Reading | Fault]:
     """Read an object or an array of objects; ``null`` means not reported."""
-    del sensor
+    del sensor, recording
     try:
         content = _fast.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -14,10 +14,14 @@ _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
 def decode_number(
-    payload: bytes, time_field: str, machine_field: str | None, sensor: str | None
+    payload: bytes,
+    time_field: str,
+    machine_field: str | None,
+    sensor: str | None,
+    recording: object,
 ) -> list[Reading | Fault]:
     """Read one decimal number, spaces around it allowed; it has no time of its own."""
-    del time_field, machine_field
+    del time_field, machine_field, recording
     if sensor is None:
         raise ValueError("dialect number needs the name of its sensor, and the route has none")
     value = _number(payload)

@@ -97,7 +97,14 @@ def _learning(pipeline: Pipeline, name: str) -> Learning:
 
 def _alerts(pipeline: Pipeline, name: str) -> list[ActiveAlert]:
     machines: Sequence[Machine] = pipeline.rosters[name].machines
-    return [
+    service = pipeline.monitors[name].stages.service
+    serviced = [
+        ActiveAlert(
+            machines[row].name, "maintenance", "started", since_ns, "neither judged nor learnt"
+        )
+        for row, since_ns in service.all()
+    ]
+    return serviced + [
         ActiveAlert(
             machines[row].name,
             rule,

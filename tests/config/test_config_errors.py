@@ -127,8 +127,8 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
             "9:5: classes.pump.detectors: is empty, at least one entry is needed",
         ),
         (
-            {"pump": "detectors: {ewma: }"},
-            "9:17: classes.pump.detectors.ewma: is no known detector, did you mean ewma_chart?",
+            {"pump": "detectors: {ewma_char: }"},
+            "9:17: classes.pump.detectors.ewma_char: is no known detector, did you mean ewma_chart?",
         ),
         (
             {"pump": "detectors: {half_space_trees: {n_tree: 3}}"},

@@ -53,7 +53,7 @@ def test_an_unknown_command_is_wrong_use(capsys):
     assert "invalid choice: 'watch'" in err
 
 
-@pytest.mark.parametrize("name", ["run", "try", "replay", "version"])
+@pytest.mark.parametrize("name", ["run", "try", "machine", "replay", "version"])
 def test_every_command_explains_itself(capsys, name):
     status, out, _ = run(capsys, name, "--help")
     assert status == 0
@@ -234,6 +234,34 @@ def test_replay_of_a_file_that_is_not_there_is_wrong_use(capsys, tmp_path, confi
     status, out, err = run(capsys, "replay", config, tmp_path / "nowhere.jsonl")
     assert (status, out) == (2, "")
     assert err == f"{tmp_path}/nowhere.jsonl: there is no such file\n"
+
+
+# machine
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "required: ACTION"),
+        (["maintenance"], "required: start|done"),
+        (["maintenance", "stop", "north/P1"], "invalid choice: 'stop'"),
+        (["accept"], "required: MACHINE"),
+        (["maintenance", "start", "north/P1", "--sensor", "flow"], "unrecognized arguments"),
+    ],
+)
+def test_what_is_told_in_wrong_words_is_wrong_use(capsys, config, words, sentence):
+    status, out, err = run(capsys, "machine", config, *words)
+    assert (status, out) == (2, "")
+    assert sentence in err
+
+
+def test_where_nobody_runs_nothing_can_be_told(capsys, tmp_path, config):
+    status, out, err = run(capsys, "machine", config, "accept", "north/P1", "--note", "ok")
+    assert (status, out) == (1, "")
+    assert err == (
+        f"telltale machine: no telltale is running on {tmp_path / 'state'}, "
+        "or it has not recovered yet\n"
+    )
 
 
 # run, version

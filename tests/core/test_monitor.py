@@ -61,11 +61,13 @@ def go_wrong(fields: dict[str, float], i: int, machine: str, t_s: float) -> None
         fields["pressure"] += 15.0
     if machine == "P2" and t_s > 1800:
         fields["heat"] = 33.0  # stuck
+    if machine == "P3" and 600 < t_s < 900:
+        fields["heat"] = 34.0  # stuck, and repaired
     if i % 5 == 0:
         del fields[("flow", "pressure", "heat")[i % 3]]
-    if i % 11 == 0:
+    if i % 110 == 0:
         fields["pressure"] = 99.0  # out of range
-    if i % 37 == 0:
+    if i % 370 == 0:
         fields["heat"] = 149.0  # a spike
 
 

@@ -179,7 +179,7 @@ def test_names_can_be_written_down():
 
 
 def test_every_dialect_stands_in_the_table():
-    assert list(DIALECTS) == ["json", "number"]
+    assert list(DIALECTS) == ["json", "number", "waveform"]
 
 
 values = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)

@@ -19,7 +19,11 @@ def one_signal(fleet, values):
     fleet.reserve(1)
     column = np.array(values, dtype=np.float64)[:, None]
     n = len(column)
-    return fleet.walk(np.zeros(n, np.int32), column, np.ones(n, np.uint8))[:, 0]
+    return fleet.walk(np.zeros(n, np.int32), seconds(n), column, np.ones(n, np.uint8))[:, 0]
+
+
+def seconds(n):
+    return np.arange(n, dtype=np.int64) * 10**9
 
 
 def ar1(n, phi, seed=1):
@@ -54,7 +58,7 @@ def test_compiled_and_interpreted_kernels_give_the_same_bits(
         monkeypatch.setattr(module, "kernel", kernel)
         one = fleet()
         one.reserve(3)
-        scores = one.walk(rows, values, learn.astype(np.uint8))
+        scores = one.walk(rows, seconds(600), values, learn.astype(np.uint8))
         assert np.isfinite(scores).sum() > 100
         results.append([scores.tobytes(), *(array.tobytes() for array in one.state.values())])
     assert results[0] == results[1]
@@ -230,7 +234,8 @@ def run_lengths(fading_factor, limit, shift, runs, block=50):
     lengths, on = np.zeros(runs), np.arange(runs, dtype=np.int32)
     while len(on):
         values = rng.normal(shift, 1.0, (len(on) * block, 1))
-        scores = fleet.walk(np.repeat(on, block), values, np.ones(len(values), np.uint8))
+        n = len(values)
+        scores = fleet.walk(np.repeat(on, block), seconds(n), values, np.ones(n, np.uint8))
         alarms = scores.reshape(len(on), block) > limit
         alarmed = alarms.any(axis=1)
         lengths[on] += np.where(alarmed, alarms.argmax(axis=1) + 1, block)

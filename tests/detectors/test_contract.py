@@ -15,8 +15,14 @@ MACHINES = 4
 SMALL = {
     "half_space_trees": {"n_trees": 3, "height": 4, "window_size": 20, "seed": 3},
     "rolling_zscore": {"window_size": 20, "grace_period": 8},
+    "seasonal_novelty": {"step_s": 1.0, "grace_period": 8},
     "ewma_chart": {"grace_period": 12, "fading_factor": 0.3},
     "page_hinkley": {"min_instances": 5, "threshold": 15.0},
+    "reference_chart": {"grace_period": 40, "fading_factor": 0.3},
+    "shewhart": {"warm_up": 8, "grace_period": 30, "rules": "1234"},
+    "cusum": {"warm_up": 8, "grace_period": 250, "head_start": 0.5},
+    "hotelling_t2": {"warm_up": 8, "grace_period": 30, "arl0": 1000.0},
+    "mewma": {"warm_up": 8, "grace_period": 30, "fading_factor": 0.3},
     "river": {"estimator": "river.anomaly.LODA", "n_random_cuts": 5, "memory": 400},
 }
 """Parameters that let a detector speak soon; a new one in the table is tested at its defaults."""
@@ -39,12 +45,16 @@ def stream(n, *, sensors=S, machines=MACHINES, seed=1, nan_share=0.05):
     rows = rng.integers(0, machines, n).astype(np.int32)
     values = rng.normal(size=(n, sensors))
     values[rng.random((n, sensors)) < nan_share] = np.nan
-    return rows, values, (rng.random(n) < 0.9).astype(np.uint8)
+    return rows, seconds(n), values, (rng.random(n) < 0.9).astype(np.uint8)
 
 
-def walk_in(fleet, size, rows, values, learn):
-    parts = [slice(i, i + size) for i in range(0, len(rows), size)]
-    return np.concatenate([fleet.walk(rows[p], values[p], learn[p]) for p in parts])
+def seconds(n):
+    return np.arange(n, dtype=np.int64) * 10**9
+
+
+def walk_in(fleet, size, *columns):
+    parts = [slice(i, i + size) for i in range(0, len(columns[0]), size)]
+    return np.concatenate([fleet.walk(*(column[p] for column in columns)) for p in parts])
 
 
 def frozen_bytes(fleet):
@@ -67,43 +77,45 @@ def test_batches_make_no_difference(name):
 
 @every_kind
 def test_machines_do_not_touch_each_other(name):
-    rows, values, learn = stream(500)
-    together = build(name).walk(rows, values, learn)
+    rows, times, values, learn = stream(500)
+    together = build(name).walk(rows, times, values, learn)
     swapped = np.array([2, 0, 3, 1], dtype=np.int32)[rows]
-    assert_same(together, build(name).walk(swapped, values, learn))
+    assert_same(together, build(name).walk(swapped, times, values, learn))
     mine = rows == 1
-    assert_same(together[mine], build(name).walk(rows[mine], values[mine], learn[mine]))
+    assert_same(
+        together[mine], build(name).walk(rows[mine], times[mine], values[mine], learn[mine])
+    )
 
 
 @every_kind
 def test_scoring_changes_nothing(name):
-    rows, values, learn = stream(400)
+    rows, times, values, learn = stream(400)
     asked, quiet = build(name), build(name)
     for part in np.array_split(np.arange(400), 10):
-        asked.score(rows[part], 3 * values[part])
+        asked.score(rows[part], times[part], 3 * values[part])
         before = frozen_bytes(asked)
-        asked.score(rows[part], values[part])
+        asked.score(rows[part], times[part], values[part])
         assert frozen_bytes(asked) == before
-        assert asked.walk(rows[part], values[part], learn[part]).tobytes() == (
-            quiet.walk(rows[part], values[part], learn[part]).tobytes()
+        assert asked.walk(rows[part], times[part], values[part], learn[part]).tobytes() == (
+            quiet.walk(rows[part], times[part], values[part], learn[part]).tobytes()
         )
     assert frozen_bytes(asked) == frozen_bytes(quiet)
 
 
 @every_kind
 def test_learning_without_scores_learns_the_same(name):
-    rows, values, _ = stream(300)
+    rows, times, values, _ = stream(300)
     ones = np.ones(300, dtype=np.uint8)
     scored, silent = build(name), build(name)
-    scored.walk(rows, values, ones)
-    assert np.isnan(silent.walk(rows, values, ones, score=False)).all()
+    scored.walk(rows, times, values, ones)
+    assert np.isnan(silent.walk(rows, times, values, ones, score=False)).all()
     assert frozen_bytes(scored) == frozen_bytes(silent)
 
 
 @every_kind
 def test_a_new_machine_is_not_scored(name):
     fleet = build(name)
-    scores = fleet.score(np.zeros(5, np.int32), np.ones((5, S)))
+    scores = fleet.score(np.zeros(5, np.int32), seconds(5), np.ones((5, S)))
     assert scores.shape == (5, fleet.n_scores)
     assert np.isnan(scores).all()
     assert fleet.ready(0) == 0.0
@@ -112,12 +124,14 @@ def test_a_new_machine_is_not_scored(name):
 @every_kind
 def test_it_gets_ready_and_then_speaks(name):
     fleet = build(name)
-    rows, values, learn = stream(200, machines=1, nan_share=0)
+    rows, times, values, learn = stream(200, machines=1, nan_share=0)
     shares, spoke = [], []
     for i in range(200):
         one = slice(i, i + 1)
         shares.append(fleet.ready(0))
-        spoke.append(bool(np.isfinite(fleet.walk(rows[one], values[one], learn[one])).all()))
+        spoke.append(
+            bool(np.isfinite(fleet.walk(rows[one], times[one], values[one], learn[one])).all())
+        )
     done = shares.index(1.0)
     assert shares[0] == 0.0
     assert shares[:done] == sorted(shares[:done])
@@ -131,27 +145,28 @@ def test_what_is_no_number_is_as_if_not_reported(name, bad):
     fleet = build(name)
     fleet.walk(*stream(400))
     before = frozen_bytes(fleet)
-    rows, values = np.arange(MACHINES, dtype=np.int32), np.full((MACHINES, S), bad)
-    assert np.isnan(fleet.walk(rows, values, np.ones(MACHINES, np.uint8))).all()
+    rows, times = np.arange(MACHINES, dtype=np.int32), seconds(MACHINES)
+    values = np.full((MACHINES, S), bad)
+    assert np.isnan(fleet.walk(rows, times, values, np.ones(MACHINES, np.uint8))).all()
     assert frozen_bytes(fleet) == before
 
 
 @pytest.mark.parametrize("name", UNIVARIATE)
 def test_a_missing_sensor_does_not_hold_up_the_others(name):
-    rows, values, learn = stream(300, nan_share=0)
+    rows, times, values, learn = stream(300, nan_share=0)
     values[:, 1] = np.nan
-    scores = build(name).walk(rows, values, learn)
+    scores = build(name).walk(rows, times, values, learn)
     assert np.isnan(scores[:, 1]).all()
-    alone = build(name, sensors=1).walk(rows, values[:, [2]], learn)
+    alone = build(name, sensors=1).walk(rows, times, values[:, [2]], learn)
     assert_same(scores[:, [2]], alone)
 
 
 @every_kind
 def test_a_constant_signal_stays_finite(name):
     fleet = build(name, machines=1)
-    rows, ones = np.zeros(100, np.int32), np.ones(100, np.uint8)
-    calm = fleet.walk(rows, np.full((100, S), 7.5), ones)[-1]
-    jump = fleet.score(rows[:2], np.array([[7.5] * S, [8.5] * S]))
+    rows, times, ones = np.zeros(100, np.int32), seconds(100), np.ones(100, np.uint8)
+    calm = fleet.walk(rows, times, np.full((100, S), 7.5), ones)[-1]
+    jump = fleet.score(rows[:2], times[:2], np.array([[7.5] * S, [8.5] * S]))
     assert np.isfinite(calm).all()
     assert np.isfinite(jump).all()
     assert (jump[1] >= jump[0]).all()
@@ -164,10 +179,10 @@ def test_a_large_offset_makes_no_difference(name):
     Page-Hinkley sums deviations from a running mean that is itself rounded to 1e-7 at 1e9; River's
     arithmetic, which we keep.
     """
-    rows, values, learn = stream(500)
+    rows, times, values, learn = stream(500)
     values = np.round(values * 1024) / 1024
-    near = build(name).walk(rows, values, learn)
-    far = build(name).walk(rows, values + 1e9, learn)
+    near = build(name).walk(rows, times, values, learn)
+    far = build(name).walk(rows, times, values + 1e9, learn)
     assert np.isfinite(near).any()
     if name == "page_hinkley":
         np.testing.assert_allclose(far, near, atol=1e-4, rtol=0)
@@ -185,25 +200,25 @@ def test_state_does_not_grow(name):
 
 @every_kind
 def test_more_room_changes_nothing(name):
-    rows, values, learn = stream(400)
+    rows, times, values, learn = stream(400)
     grown = build(name)
-    first = grown.walk(rows[:200], values[:200], learn[:200])
+    first = grown.walk(rows[:200], times[:200], values[:200], learn[:200])
     grown.reserve(10 * MACHINES)
-    second = grown.walk(rows[200:], values[200:], learn[200:])
-    assert_same(build(name).walk(rows, values, learn), np.concatenate([first, second]))
+    second = grown.walk(rows[200:], times[200:], values[200:], learn[200:])
+    assert_same(build(name).walk(rows, times, values, learn), np.concatenate([first, second]))
 
 
 @every_kind
 def test_a_forgotten_machine_is_a_new_one(name):
-    rows, values, learn = stream(800)
+    rows, times, values, learn = stream(800)
     fleet, others = build(name), build(name)
-    fleet.walk(rows, values, learn)
-    others.walk(rows, values, learn)
+    fleet.walk(rows, times, values, learn)
+    others.walk(rows, times, values, learn)
     fleet.forget(2)
-    again = fleet.walk(rows, values, learn)
-    new = build(name).walk(rows, values, learn)
+    again = fleet.walk(rows, times, values, learn)
+    new = build(name).walk(rows, times, values, learn)
     assert_same(again[rows == 2], new[rows == 2])
-    undisturbed = others.walk(rows, values, learn)
+    undisturbed = others.walk(rows, times, values, learn)
     assert_same(again[rows != 2], undisturbed[rows != 2])
 
 
@@ -211,12 +226,12 @@ def test_a_forgotten_machine_is_a_new_one(name):
 @given(split=st.integers(0, 300))
 @settings(max_examples=15, deadline=None)
 def test_a_restored_fleet_goes_on_as_if_nothing_had_happened(name, split):
-    rows, values, learn = stream(300)
-    uninterrupted = build(name).walk(rows, values, learn)
+    rows, times, values, learn = stream(300)
+    uninterrupted = build(name).walk(rows, times, values, learn)
     first, second = build(name), build(name)
-    before = first.walk(rows[:split], values[:split], learn[:split])
+    before = first.walk(rows[:split], times[:split], values[:split], learn[:split])
     second.restore({key: array.copy() for key, array in first.state.items()})
-    after = second.walk(rows[split:], values[split:], learn[split:])
+    after = second.walk(rows[split:], times[split:], values[split:], learn[split:])
     assert_same(uninterrupted, np.concatenate([before, after]))
 
 
@@ -230,10 +245,10 @@ def test_same_parameters_and_readings_give_the_same_bits(name):
 
 @every_kind
 def test_the_strange_ranks_above_the_normal(name):
-    rows, values, learn = stream(600, machines=1, nan_share=0)
+    rows, times, values, learn = stream(600, machines=1, nan_share=0)
     fleet = build(name, machines=1)
-    normal = fleet.walk(rows, values, learn)[300:]
-    strange = fleet.score(rows[:1], np.full((1, S), 60.0))
+    normal = fleet.walk(rows, times, values, learn)[300:]
+    strange = fleet.score(rows[:1], times[:1], np.full((1, S), 60.0))
     assert (strange >= np.nanmax(normal, axis=0)).all()
     assert (strange > np.nanmedian(normal, axis=0)).all()
 
@@ -243,14 +258,19 @@ def test_what_no_kernel_could_bear_is_refused(name):
     fleet = build(name)
     one = np.ones(1, dtype=np.uint8)
     with pytest.raises(IndexError, match="rows are 4 to 4, 0 to 3 are reserved"):
-        fleet.walk(np.array([MACHINES], np.int32), np.zeros((1, S)), one)
+        fleet.walk(np.array([MACHINES], np.int32), seconds(1), np.zeros((1, S)), one)
     with pytest.raises(IndexError, match="rows are -1 to -1"):
-        fleet.walk(np.array([-1], np.int32), np.zeros((1, S)), one)
-    with pytest.raises(ValueError, match=r"values are \[1, 2\]"):
-        fleet.walk(np.zeros(1, np.int32), np.zeros((1, S - 1)), one)
+        fleet.walk(np.array([-1], np.int32), seconds(1), np.zeros((1, S)), one)
+    with pytest.raises(ValueError, match=r"values \[1, 2\]"):
+        fleet.walk(np.zeros(1, np.int32), seconds(1), np.zeros((1, S - 1)), one)
+    with pytest.raises(ValueError, match=r"times are \[2\]"):
+        fleet.walk(np.zeros(1, np.int32), seconds(2), np.zeros((1, S)), one)
     with pytest.raises(ValueError, match=r"learn is \[2\]"):
-        fleet.walk(np.zeros(1, np.int32), np.zeros((1, S)), np.ones(2, np.uint8))
-    assert fleet.walk(np.zeros(0, np.int32), np.zeros((0, S)), one[:0]).shape == (0, fleet.n_scores)
+        fleet.walk(np.zeros(1, np.int32), seconds(1), np.zeros((1, S)), np.ones(2, np.uint8))
+    assert fleet.walk(np.zeros(0, np.int32), seconds(0), np.zeros((0, S)), one[:0]).shape == (
+        0,
+        fleet.n_scores,
+    )
 
 
 @every_kind

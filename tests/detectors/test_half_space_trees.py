@@ -28,7 +28,7 @@ def interleaved(n, machines, seed):
     rows = rng.integers(0, machines, n).astype(np.int32)
     low, high = np.array(LIMITS).T
     values = low + (high - low) * rng.normal(0.5, 0.4, (n, len(LIMITS)))
-    return rows, values, (rng.random(n) < 0.9).astype(np.uint8)
+    return rows, np.arange(n) * 10**9, values, (rng.random(n) < 0.9).astype(np.uint8)
 
 
 def by_river(rows, values, learn, **parameters):
@@ -68,10 +68,10 @@ def test_the_forest_is_rivers(n_features):
     ],
 )
 def test_scores_are_rivers_to_the_last_bit(n, parameters):
-    rows, values, learn = interleaved(n, machines=5, seed=3)
+    rows, times, values, learn = interleaved(n, machines=5, seed=3)
     fleet = HalfSpaceTreesFleet.between(LIMITS, **parameters)
     fleet.reserve(5)
-    scores = fleet.walk(rows, values, learn)
+    scores = fleet.walk(rows, times, values, learn)
     assert np.isfinite(scores).sum() > n / 3
     np.testing.assert_array_equal(scores, by_river(rows, values, learn, **parameters))
 
@@ -117,7 +117,8 @@ def test_a_leaf_count_holds_a_whole_window():
     for window_size in (255, 256, 65535):
         fleet = HalfSpaceTreesFleet(1, n_trees=1, height=1, window_size=window_size)
         fleet.reserve(1)
-        fleet.learn(np.zeros(window_size, np.int32), np.full((window_size, 1), -50.0))
+        rows, times = np.zeros(window_size, np.int32), np.arange(window_size) * 10**9
+        fleet.learn(rows, times, np.full((window_size, 1), -50.0))
         # All in one leaf: its path is as heavy as any can be, the other leaf's ends at the root.
-        scores = fleet.score(np.zeros(2, np.int32), np.array([[-50.0], [50.0]]))[:, 0]
+        scores = fleet.score(rows[:2], times[:2], np.array([[-50.0], [50.0]]))[:, 0]
         assert scores == pytest.approx([0.0, 2 / 3])

@@ -10,7 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import kernels, quality
-from detectors.quality import CODES, MISSING, OK, OUT_OF_RANGE, REASONS, SPIKE, STUCK, Quality
+from detectors.quality import (
+    CODES,
+    GAP,
+    MISSING,
+    NOISE,
+    OK,
+    OUT_OF_RANGE,
+    REASONS,
+    SENTINEL,
+    SPIKE,
+    STUCK,
+    UNIT,
+    Quality,
+)
 from tests.detectors.laws import (
     S_NS,
     Readings,
@@ -40,12 +53,18 @@ def three_sensors() -> Quality:
         3,
         low=[0, NAN, 0],
         high=[100, 100, NAN],
-        max_step=[10, NAN, 1.5],
+        max_step=[10, 0, 1.5],
         stuck_s=[30, 40, 0],
         resolution=[0, 0.1, 1],
         moving_sensor=2,
         moving_above=20.0,
+        learning=False,
     )
+
+
+def learning() -> Quality:
+    """As a class that names its sensors' ranges and nothing else."""
+    return Quality(3, low=[0, 0, -50], high=[100, 100, 150], resolution=[0, 0.1, 0])
 
 
 class Definition:
@@ -62,7 +81,9 @@ class Definition:
         if math.isnan(x):
             return MISSING
         if x < self.low or x > self.high:
-            return OUT_OF_RANGE
+            return SENTINEL if x in quality.SENTINELS else OUT_OF_RANGE
+        if x in quality.SENTINELS and self.kept and abs(x - self.kept[-1][1]) > self.max_step / 3:
+            return SENTINEL
         if self.leaps(x):
             return SPIKE
         if not abs(x - self.anchor) <= self.resolution / 2:
@@ -109,34 +130,50 @@ def test_every_verdict_follows_from_its_definition(stream: Readings):
     np.testing.assert_array_equal(codes, by_definition(stream))
 
 
+@pytest.mark.parametrize("make", [three_sensors, learning])
 @settings(max_examples=60, deadline=None)
-@given(readings(3, PALETTE), st.lists(st.integers(0, 60), max_size=5))
-def test_the_laws_of_a_stage(stream: Readings, cuts: list[int]):
-    assert_laws(three_sensors, judge, stream, cuts)
+@given(stream=readings(3, PALETTE), cuts=st.lists(st.integers(0, 60), max_size=5))
+def test_the_laws_of_a_stage(make, stream: Readings, cuts: list[int]):
+    assert_laws(make, judge, stream, cuts)
 
 
-def test_compiled_and_interpreted_verdicts_and_states_are_the_same(compiled_kernel, monkeypatch):
+def eventful(n: int = 9000) -> Readings:
+    """A month of three machines with a reading every 15 minutes, in which every verdict falls."""
     rng = np.random.default_rng(7)
-    n = 4000
-    stream = Readings(
-        rng.integers(0, 3, n).astype(np.int32),
-        np.cumsum(rng.choice([0, 1, 2, 50], n)) * 1_000_000_000,
-        rng.choice(PALETTE, (n, 3), p=[0.1, *[0.25] * 3, *[0.025] * 6]),
-    )
-    outcomes = []
-    for kernel in (compiled_kernel("quality"), kernels.interpreted("quality")):
-        monkeypatch.setattr(quality, "kernel", kernel)
-        stage = three_sensors()
+    rows = (np.arange(n) % 3).astype(np.int32)
+    slow = 50 + 30 * np.sin(np.arange(n) / 400)
+    values = np.round(slow[:, None] + rng.normal(0, [0.5, 1, 0.3], (n, 3)), 1)
+    odd = rng.random((n, 3))
+    values[odd < 0.02] = NAN
+    values[odd > 0.995] += 40
+    values[odd > 0.998] = 85.0
+    late = np.arange(n) > n * 0.7
+    values[late & (rows == 0), 0] = 41.3
+    values[late & (rows == 1), 1] /= 60
+    values[late & (rows == 1), 2] = NAN
+    values[late & (rows == 2), 2] += rng.normal(0, 5, (n, 3))[late & (rows == 2), 2]
+    return Readings(rows, np.arange(n) * 300 * S_NS, values)
+
+
+@pytest.mark.parametrize("make", [three_sensors, learning])
+def test_compiled_and_interpreted_verdicts_and_states_are_the_same(
+    make, compiled_kernel, monkeypatch
+):
+    stream, outcomes = eventful(), []
+    for one in (compiled_kernel("quality"), kernels.interpreted("quality")):
+        monkeypatch.setattr(quality, "kernel", one)
+        stage = make()
         (codes,) = walked(stage, judge, stream)
         outcomes.append([codes, *stage.state.values()])
-    assert set(np.unique(outcomes[0][0])) == {OK, MISSING, OUT_OF_RANGE, SPIKE, STUCK}
+    learnt = {GAP, UNIT, NOISE} if make is learning else set()
+    assert set(np.unique(outcomes[0][0])) >= {OK, MISSING, OUT_OF_RANGE, SPIKE, STUCK} | learnt
     assert_same_bits(*outcomes)
 
 
 def test_with_every_test_off_only_what_is_missing_or_no_number_is_doubted():
     values = [1.0, NAN, -1e9, 1e9, 1e9, math.inf, -math.inf, 0.0]
     expected = ["ok", "missing", "ok", "ok", "ok", "out_of_range", "out_of_range", "ok"]
-    assert verdicts(Quality(1), values, every_s=1e6) == expected
+    assert verdicts(Quality(1, learning=False), values, every_s=1e6) == expected
 
 
 def test_the_ends_of_the_range_belong_to_it():
@@ -164,7 +201,7 @@ def test_a_believed_value_in_between_starts_the_counting_again():
 
 def test_missing_and_impossible_values_do_not_interrupt_a_new_level():
     stage = Quality(1, low=[0], high=[100], max_step=[5])
-    expected = ["ok", "spike", "missing", "spike", "out_of_range", "ok"]
+    expected = ["ok", "spike", "missing", "spike", "sentinel", "ok"]
     assert verdicts(stage, [20, 60, NAN, 60, 999, 60]) == expected
 
 
@@ -197,7 +234,7 @@ def test_a_stuck_sensor_that_crackles_is_still_stuck():
     stage = Quality(1, low=[0], high=[100], max_step=[20], stuck_s=[10])
     values = [55.0] * 12 + [999.0, 55.0, 90.0, 55.0]
     assert verdicts(stage, values)[10:] == ["stuck"] * 2 + [
-        "out_of_range",
+        "sentinel",
         "stuck",
         "spike",
         "stuck",
@@ -227,9 +264,220 @@ def test_a_stuck_sensor_does_not_heal_because_the_machine_stops():
     assert verdicts(stage, np.column_stack([[20.0] * 17, power]))[-5:] == ["stuck"] * 5
 
 
+# What is learnt from the sensor itself, with nothing given but its range.
+
+MINUTES_5 = 300.0
+
+
+def oil(days: float = 10, seed: int = 1, every_s: float = MINUTES_5) -> np.ndarray:
+    """A temperature as an oil sump has it: it follows the load for hours, and shows 0.1 K."""
+    rng = np.random.default_rng(seed)
+    n = int(days * 86400 / every_s)
+    slow = 50 + 12 * np.sin(np.arange(n) * every_s / 14_400) * np.sin(np.arange(n) * every_s / 5e4)
+    return np.round(slow + rng.normal(0, 0.3, n), 1)
+
+
+def gusty(days: float = 10, seed: int = 2) -> np.ndarray:
+    """Power by the wind: steps with heavy tails, and stops."""
+    rng = np.random.default_rng(seed)
+    n = int(days * 86400 / MINUTES_5)
+    wander = np.zeros(n)
+    for i in range(1, n):
+        wander[i] = 0.9 * wander[i - 1] + 150 * rng.standard_t(4)
+    power = np.clip(1500 + wander, 0, 5000)
+    power[(np.arange(n) // 200) % 7 == 3] = 0.0
+    return np.round(power)
+
+
+def said(values, *, every_s: float = MINUTES_5, **parameters) -> np.ndarray:
+    """Verdicts on one sensor, whose machine tells a second one that is never missing."""
+    both = np.column_stack([values, np.random.default_rng(0).normal(20, 1, len(values))])
+    parameters = {"low": [-40, -100], "high": [6000, 100]} | parameters
+    stream = story(both, every_s=every_s)
+    (codes,) = walked(Quality(2, **parameters), judge, stream)
+    return codes[:, 0]
+
+
+def share(codes: np.ndarray, code: int) -> float:
+    return float(np.mean(codes == code))
+
+
+@pytest.mark.parametrize("healthy", [oil, gusty])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_healthy_sensor_is_believed(healthy, seed):
+    codes = said(healthy(days=30, seed=seed))
+    assert share(codes, OK) > 0.999
+    assert not np.isin(codes, [STUCK, GAP, UNIT, NOISE]).any()
+
+
+def test_a_spike_is_one_by_the_sensors_own_usual_steps():
+    values = oil()
+    values[2000] += 25.0
+    values[2100] += 1.0
+    codes = said(values)
+    assert codes[2000] == SPIKE
+    assert (np.delete(codes, 2000) == OK).all()
+
+
+def test_a_step_to_a_new_level_is_a_leap_and_the_next_is_expected():
+    values = oil()
+    values[2000:2400] += 40.0
+    codes = said(values)
+    assert codes[2000:2003].tolist() == [SPIKE, SPIKE, OK]
+    assert (codes[2003:] == OK).all()
+
+
+def test_a_ramp_steeper_than_any_before_is_no_series_of_spikes():
+    values = oil()
+    values[2000:2010] += 12.0 * np.arange(1, 11)
+    values[2010:] += 120.0
+    codes = said(values)
+    assert codes[2000:2003].tolist() == [SPIKE, SPIKE, OK]
+    assert share(codes[2003:], OK) == 1
+
+
+def test_a_value_that_stands_for_none_is_doubted_where_it_is_out_of_character():
+    values = oil()
+    values[2000:2020] = 127.0  # for as long as it stays
+    values[2100:2104] = -9999.0
+    codes = said(values)
+    assert (codes[2000:2020] == SENTINEL).all()
+    assert (codes[2100:2104] == SENTINEL).all()
+    assert share(codes, OK) == 1 - 24 / len(codes)
+    warm = oil() + 30
+    warm[2000] = 85.0
+    assert (said(warm) == OK).all()
+
+
+def test_a_stuck_sensor_is_found_with_nothing_given():
+    values = oil()
+    values[2000:] = values[2000]
+    codes = said(values)
+    assert (codes[:2018] == OK).all()
+    assert (codes[2030:] == STUCK).all()
+
+
+def test_a_coarse_sensor_stands_for_hours_and_that_is_its_way():
+    values = np.round(oil(30, every_s=60.0) / 4) * 4
+    values[40_000:] = values[40_000]
+    codes = said(values, every_s=60.0)
+    assert (codes[:40_000] == OK).all()
+    assert STUCK in codes[40_000:]
+
+
+def test_a_sensor_that_never_changed_is_not_stuck():
+    assert (said(np.full(3000, 7.0)) == OK).all()
+
+
+def test_a_sensor_that_falls_silent_is_found_and_an_outage_of_the_machine_is_not():
+    values = oil()
+    values[2000:2030] = NAN
+    codes = said(values)
+    assert (codes[2000:2010] == MISSING).all()
+    assert (codes[2010:2030] == GAP).all()
+    assert (codes[2030:] == OK).all()
+    stage = Quality(2, low=[-40, -40], high=[6000, 6000])
+    times_s = np.arange(2000) * 300.0
+    times_s[1000:] += 86_400
+    both = np.column_stack([oil()[:2000], np.where(np.arange(2000) % 1000 < 2, NAN, 20.0)])
+    (codes,) = walked(stage, judge, story(both, times_s=times_s))
+    assert GAP not in codes
+
+
+def test_each_sensor_has_its_own_interval_and_message():
+    values = np.full((6000, 2), NAN)
+    values[::2, 0] = oil(11)[: len(values[::2])]  # every 20 s, between the others
+    values[1::60, 1] = 20.0 + np.arange(len(values[1::60])) % 7  # every 10 min
+    values[4000::2, 0] = NAN
+    (codes,) = walked(Quality(2), judge, story(values, every_s=10))
+    assert GAP not in codes[:4000]
+    assert (codes[4400::2, 0] == GAP).all()
+    assert GAP not in codes[:, 1]
+
+
+def test_a_sensor_that_loses_every_fourth_value_is_late():
+    values = oil()
+    values[2000::4] = NAN
+    codes = said(values)
+    assert (codes[2000:2040:4] == MISSING).all()
+    assert (codes[2200::4] == GAP).all()
+
+
+def test_a_sensor_that_speaks_when_it_likes_has_no_gaps():
+    values = oil(30)
+    values[np.random.default_rng(1).random(len(values)) < 0.7] = NAN
+    assert GAP not in said(values)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [lambda x: np.round(1.8 * x + 32, 1), lambda x: np.round(x / 1000, 4)],
+    ids=["other scale", "other steps"],
+)
+def test_another_unit_is_named_until_it_is_the_old_one_again(there):
+    values = oil()
+    values[2000:2500] = there(values[2000:2500])
+    codes = said(values, resolution=[0.1, 0])
+    assert share(codes[2005:2500], UNIT) > 0.95
+    assert share(codes[2505:], OK) == 1
+    assert (codes[:2000] == OK).all()
+
+
+def test_a_sensor_that_always_told_more_than_its_resolution_may_go_on():
+    values = oil() + 0.037
+    assert (said(values, resolution=[0.1, 0]) == OK).all()
+
+
+def test_noise_is_found_on_a_smooth_sensor_and_ends():
+    values = oil()
+    values[2000:2400] += np.random.default_rng(3).normal(0, 1.5, 400)
+    codes = said(values)
+    assert (codes[:2000] == OK).all()
+    assert share(codes[2050:2400], NOISE) > 0.9
+    assert share(codes[2460:], OK) == 1
+
+
+def test_a_vibration_that_grows_rougher_may_be_the_machines():
+    rng = np.random.default_rng(4)
+    values = np.round(2 * np.exp(rng.normal(0, 0.2, 3000)), 2)
+    values[2000:] = np.round(2 * np.exp(rng.normal(0, 0.8, 1000)), 2)
+    assert NOISE not in said(values)
+
+
+def test_a_few_spikes_do_not_raise_what_is_usual():
+    values, rng = oil(30), np.random.default_rng(5)
+    odd = np.flatnonzero(rng.random(len(values)) < 0.01)
+    odd = odd[odd > 1000]
+    values[odd] += 30
+    codes = said(values)
+    assert np.isin(codes[odd], [SPIKE]).mean() > 0.97
+    assert share(np.delete(codes, odd), OK) == 1
+
+
+def test_an_exchanged_sensor_is_learnt_anew_and_the_others_are_kept():
+    stage = learning()
+    walked(stage, judge, eventful())
+    before = {name: array.copy() for name, array in stage.state.items()}
+    stage.accept(1, [2])
+    for name, spec in stage.schema().items():
+        for row in range(3):
+            for s in range(3):
+                if spec.shape and (row, s) == (1, 2):
+                    np.testing.assert_array_equal(stage.state[name][row, s], spec.fill)
+                elif spec.shape:
+                    np.testing.assert_array_equal(stage.state[name][row, s], before[name][row, s])
+
+
+def test_a_sensor_costs_little_memory():
+    per_sensor = sum(
+        np.dtype(spec.dtype).itemsize for spec in Quality(8).schema().values() if spec.shape
+    )
+    assert per_sensor <= 80
+
+
 def test_believed_keeps_only_what_nobody_doubts():
     values = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
-    codes = np.array([[OK, MISSING, OUT_OF_RANGE, SPIKE, STUCK]], dtype=np.uint8)
+    codes = np.array([[OK, MISSING, OUT_OF_RANGE, SPIKE, NOISE]], dtype=np.uint8)
     np.testing.assert_array_equal(quality.believed(values, codes), [[1.0, NAN, NAN, NAN, NAN]])
 
 

@@ -41,14 +41,15 @@ def here(monkeypatch):
 def readings(n, machines=3, sensors=2, seed=1):
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, machines, n).astype(np.int32)
-    return rows, rng.normal(size=(n, sensors)), np.ones(n, np.uint8)
+    times = np.arange(n) * 10**9
+    return rows, times, rng.normal(size=(n, sensors)), np.ones(n, np.uint8)
 
 
 def test_scores_are_those_of_one_object_per_machine():
-    rows, values, learn = readings(200)
+    rows, times, values, learn = readings(200)
     fleet = RiverFleet(2, estimator="river.anomaly.LocalOutlierFactor", n_neighbors=5)
     fleet.reserve(3)
-    scores = fleet.walk(rows, values, learn)[:, 0]
+    scores = fleet.walk(rows, times, values, learn)[:, 0]
     objects = [anomaly.LocalOutlierFactor(n_neighbors=5) for _ in range(3)]
     seen = [0, 0, 0]
     for i, row in enumerate(rows):
@@ -60,12 +61,12 @@ def test_scores_are_those_of_one_object_per_machine():
 
 @pytest.mark.parametrize("target", [0, 1])
 def test_a_target_is_one_of_the_sensors(target):
-    rows, values, learn = readings(100, machines=1)
+    rows, times, values, learn = readings(100, machines=1)
     fleet = RiverFleet(
         2, estimator="river.anomaly.GaussianScorer", target=target, warm_up=20, grace_period=20
     )
     fleet.reserve(1)
-    scores = fleet.walk(rows, values, learn)[:, 0]
+    scores = fleet.walk(rows, times, values, learn)[:, 0]
     theirs = anomaly.GaussianScorer(grace_period=20)
     for i, y in enumerate(values[:, target]):
         assert scores[i] == theirs.score_one(None, y) if i >= 20 else np.isnan(scores[i])
@@ -105,9 +106,9 @@ def test_parameters_that_the_class_does_not_know_are_refused():
 def test_an_estimator_that_raises_cannot_speak():
     fleet = RiverFleet(1, estimator="my_detectors.Confused")
     fleet.reserve(1)
-    rows, values = np.zeros(12, np.int32), np.ones((12, 1))
+    rows, times, values = np.zeros(12, np.int32), np.arange(12) * 10**9, np.ones((12, 1))
     values[11] = -100.0
-    scores = fleet.walk(rows, values, np.ones(12, np.uint8))[:, 0]
+    scores = fleet.walk(rows, times, values, np.ones(12, np.uint8))[:, 0]
     assert np.isnan(scores).tolist() == [True] * 10 + [False, True]
 
 
@@ -118,16 +119,16 @@ def test_an_estimator_that_never_speaks_is_refused():
 
 
 def test_what_is_chance_in_river_is_the_same_for_every_object_here():
-    rows, values, learn = readings(100)
+    rows, times, values, learn = readings(100)
     fleets = [RiverFleet(2, estimator="river.anomaly.LODA") for _ in range(2)]
     for fleet in fleets:
         fleet.reserve(3)
-    a, b = (fleet.walk(rows, values, learn) for fleet in fleets)
+    a, b = (fleet.walk(rows, times, values, learn) for fleet in fleets)
     assert np.isfinite(a).any()
     assert a.tobytes() == b.tobytes()
     other = RiverFleet(2, estimator="river.anomaly.LODA", seed=7)
     other.reserve(3)
-    assert other.walk(rows, values, learn).tobytes() != a.tobytes()
+    assert other.walk(rows, times, values, learn).tobytes() != a.tobytes()
 
 
 def gaussian(memory):
@@ -145,13 +146,15 @@ def gaussian(memory):
 
 @pytest.mark.parametrize(("memory", "same"), [(8, True), (30, True), (4, False)])
 def test_a_restored_object_has_learnt_the_last_readings_in_order(memory, same):
-    rows, values, learn = readings(60, machines=1, sensors=1)
+    rows, times, values, learn = readings(60, machines=1, sensors=1)
     fleet, restored = gaussian(memory), gaussian(memory)
-    fleet.walk(rows[:50], values[:50], learn[:50])
-    restored.walk(rows[:20], 100 + values[:20], learn[:20])
+    fleet.walk(rows[:50], times[:50], values[:50], learn[:50])
+    restored.walk(rows[:20], times[:20], 100 + values[:20], learn[:20])
     restored.restore({name: array.copy() for name, array in fleet.state.items()})
-    goes_on = fleet.walk(rows[50:], values[50:], learn[50:])
-    assert np.allclose(restored.walk(rows[50:], values[50:], learn[50:]), goes_on) == same
+    goes_on = fleet.walk(rows[50:], times[50:], values[50:], learn[50:])
+    assert (
+        np.allclose(restored.walk(rows[50:], times[50:], values[50:], learn[50:]), goes_on) == same
+    )
 
 
 def test_importing_the_detectors_leaves_the_heavy_parts_of_river_alone():

@@ -38,15 +38,15 @@ def test_what_check_prints_as_effective_is_the_same_configuration(tmp_path: Path
 
 def test_check_names_the_place_of_a_mistake(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
-    lines = SHIPPED[1].read_text("utf-8").replace("stuck_s: 7200", "stuck_for: 7200").splitlines()
+    lines = SHIPPED[1].read_text("utf-8").replace("context_lag_s: 3600", "context_lags: 3600").splitlines()
     wrong.write_text("\n".join(lines), "utf-8")
-    row = next(i for i, line in enumerate(lines, 1) if "stuck_for" in line)
+    row = next(i for i, line in enumerate(lines, 1) if "context_lags" in line)
     checked = telltale("check", wrong)
     assert (checked.returncode, checked.stdout) == (2, "")
     (sentence,) = checked.stderr.splitlines()
     assert sentence.startswith(f"{wrong}:{row}:")
-    assert "stuck_for" in sentence
-    assert "stuck_s" in sentence
+    assert "context_lags" in sentence
+    assert "context_lag_s" in sentence
 
 
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.name)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import context, kernels
-from detectors.context import BinnedContext
+from detectors.slots import SlotContext
 from tests.detectors.laws import (
     S_NS,
     Readings,
@@ -26,13 +26,13 @@ PALETTE = [NAN, -3.0, 5.0, 12.5, 33.3, 34.0, 50.0, 61.0, 66.6, 99.0, 130.0]
 LOW, HIGH, BINS, N, LAG_S, RESOLUTION = 0.0, 100.0, 4, 3, 20.0, 0.5
 
 
-def compare(stage: BinnedContext, stream: Readings):
+def compare(stage: SlotContext, stream: Readings):
     return stage.walk(stream.rows, stream.times, stream.values, stream.values)
 
 
-def four_sensors() -> BinnedContext:
+def four_sensors() -> SlotContext:
     """Power explains a vibration at once and a temperature slowly; nothing explains a level."""
-    return BinnedContext(
+    return SlotContext(
         4,
         low=[LOW] * 4,
         high=[HIGH] * 4,
@@ -45,10 +45,10 @@ def four_sensors() -> BinnedContext:
     )
 
 
-def of_power(bin_readings: int = 4, **parameters) -> BinnedContext:
+def of_power(bin_readings: int = 4, **parameters) -> SlotContext:
     """Sensor 1 explained by sensor 0, a power of 0 to 100 in ten bins."""
     settings_ = {"low": [0, 0], "high": [100, 100], "context": [-1, 0], "judged": [False, True]}
-    return BinnedContext(2, **settings_ | {"bins": 10, "bin_readings": bin_readings} | parameters)
+    return SlotContext(2, **settings_ | {"bins": 10, "bin_readings": bin_readings} | parameters)
 
 
 class Definition:
@@ -290,7 +290,7 @@ def windy_gearbox(seed: int, days: int = 6) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_windy_temperature_is_explained_and_lines_between_bins_do_better_than_stairs():
     power, temperature = windy_gearbox(seed=2)
-    stage = BinnedContext(
+    stage = SlotContext(
         2,
         low=[-200, -40],
         high=[6000, 150],
@@ -325,7 +325,7 @@ def test_ready_is_the_share_learnt_of_the_bins_visited():
 
 
 def test_a_machine_costs_no_more_than_its_judged_sensors_need():
-    stage = BinnedContext(
+    stage = SlotContext(
         3, low=[0] * 3, high=[1] * 3, context=[-1, 0, -1], judged=[False, True, True]
     )
     stage.reserve(1)

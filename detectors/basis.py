@@ -1,0 +1,131 @@
+"""What is the machine doing? Its context sensors, written as features that a regression can use.
+
+Wind, power, speed and ambient temperature explain most of what the other sensors of a machine show,
+but neither linearly nor at once: vibration bends with speed, a bearing follows power in an hour.
+So each context sensor c becomes a small fixed set of features of ``u = (c - low) / (high - low)``,
+with ``low`` and ``high`` what the machine itself showed in its first ``warm_s``::
+
+    u                                             level
+    max(u - k / (knots + 1), 0)   k = 1 … knots   bends inside the usual span
+    max(u - 1, 0), max(u - 3/2, 0)                bends at its end, and half as far again beyond
+    u_τ   for each τ in lags_s                    what a first-order low-pass makes of it
+    u_τ²  for the middle τ                        heat grows with the square of a current
+
+and all of them stand in a row behind a leading 1: ``1 + C · (knots + 4 + len(lags_s))`` features. Those of
+the first context come first, so whoever may use fewer contexts uses a leading part of the row.
+
+Low-passes take event time, ``λ = 1 - exp(-Δt / τ)``. After a gap longer than ``settle_s``, twice
+the longest τ, they start anew, and nothing is said until ``settle_s`` have passed: what went on
+before is unknown. Piecewise linear bases for the operating point, and lagged powers for
+temperatures, are the usual stuff of normal behaviour models of wind turbines (Tautz-Weinert and
+Watson 2016).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Field, Fleet, Rows, Times, Values, check_count, check_number, named_views
+from detectors.kernels import basis as kernel
+
+
+class ContextBasis(Fleet):
+    """Features of each reading's context.
+
+    Parameters
+    ----------
+    context
+        Indices of the sensors that explain the others, in the order of the features.
+    least
+        Per sensor: the smallest span that is taken for one, in its unit; its resolution.
+    knots
+        Bends inside the usual span.
+    lags_s
+        Time constants of the low-passes, at least one where there is a context. [s]
+    warm_s
+        How long the usual span is gathered before anything is said. [s]
+
+    Raises
+    ------
+    ValueError
+        A parameter out of its range, or a context that is no sensor.
+
+    Examples
+    --------
+    >>> basis = ContextBasis(2, context=[0], knots=1, lags_s=[60], warm_s=180)
+    >>> basis.reserve(1)
+    >>> full = np.array([[0.0, 1.0], [10.0, 1.0], [10.0, 1.0], [5.0, 1.0], [10.0, 1.0]])
+    >>> times = np.arange(5) * 60_000_000_000
+    >>> features, valid = basis.walk(np.zeros(5, np.int32), times, full)
+    >>> valid
+    array([0, 0, 0, 7, 7], dtype=int32)
+    >>> features[4].round(2)
+    array([1.  , 1.  , 0.5 , 0.  , 0.  , 0.87, 0.75])
+    """
+
+    def __init__(
+        self,
+        n_sensors: int,
+        *,
+        context: Sequence[int] = (),
+        least: Sequence[float] | None = None,
+        knots: int = 4,
+        lags_s: Sequence[float] = (1200.0, 3600.0, 10800.0),
+        warm_s: float = 3 * 86400.0,
+    ) -> None:
+        super().__init__(n_sensors)
+        check_count("knots", knots, 0, 32)
+        check_count("lags_s, how many,", len(lags_s), 1, 8)
+        for lag_s in lags_s:
+            check_number("lags_s", lag_s, 1e-3, 1e7)
+        check_number("warm_s", warm_s, 0, 1e9)
+        for sensor in context:
+            check_count("context", sensor, 0, n_sensors - 1)
+        spans = np.zeros(n_sensors) if least is None else np.asarray(least, dtype=np.float64)
+        self.n_contexts = len(context)
+        self.each = knots + 4 + len(lags_s)
+        self.n_features = 1 + self.n_contexts * self.each
+        self.warm_s, self.settle_s = warm_s, 2 * max(lags_s)
+        self.knots = knots
+        self._columns = {
+            "context": np.array(context, dtype=np.int32),
+            "least": np.maximum(spans[list(context)], 1e-9),
+            "lags_s": np.array(lags_s, dtype=np.float64),
+        }
+
+    def schema(self) -> dict[str, Field]:
+        """Per context its usual span and low-passes; when they began, and when they last moved."""
+        contexts = (self.n_contexts,)
+        return {
+            "heard": Field("u1"),
+            "first_ns": Field("i8"),
+            "since_ns": Field("i8"),
+            "last_ns": Field("i8"),
+            "low": Field("f8", contexts, math.nan),
+            "high": Field("f8", contexts, math.nan),
+            "lagged": Field("f8", (*contexts, len(self._columns["lags_s"])), math.nan),
+        }
+
+    def walk(self, rows: Rows, times: Times, full: Values) -> tuple[Values, NDArray[np.int32]]:
+        """Features f8[n, p] of context ``full`` f8[n, S]; how many leading ones hold, i4[n].
+
+        None hold while the span is gathered and low-passes settle; those up to the first context
+        that is missing hold else.
+        """
+        self.check(rows, times, full)
+        features = np.zeros((len(rows), self.n_features))
+        valid = np.zeros(len(rows), dtype=np.int32)
+        kernel.walk(
+            knots=self.knots,
+            warm_s=self.warm_s,
+            settle_s=self.settle_s,
+            **named_views(rows=rows, times=times, full=full),
+            **named_views(features=features, valid=valid),
+            **named_views(**self._columns),
+            **named_views(**self.state),
+        )
+        return features, valid

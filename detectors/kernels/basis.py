@@ -1,0 +1,133 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# mypy: ignore-errors
+"""The loops of the basis of context; what they compute stands in `detectors.basis`."""
+
+import cython
+from cython.cimports.libc.math import exp, isnan
+
+
+def walk(
+    rows: cython.const[cython.int][::1],
+    times: cython.const[cython.longlong][::1],
+    full: cython.const[cython.double][:, ::1],
+    context: cython.const[cython.int][::1],
+    least: cython.const[cython.double][::1],
+    lags_s: cython.const[cython.double][::1],
+    knots: cython.int,
+    warm_s: cython.double,
+    settle_s: cython.double,
+    heard: cython.uchar[::1],
+    first_ns: cython.longlong[::1],
+    since_ns: cython.longlong[::1],
+    last_ns: cython.longlong[::1],
+    low: cython.double[:, ::1],
+    high: cython.double[:, ::1],
+    lagged: cython.double[:, :, ::1],
+    features: cython.double[:, ::1],
+    valid: cython.int[::1],
+) -> None:
+    """Follow the context of each reading and write it as features; ``valid`` leading ones hold."""
+    i: cython.Py_ssize_t
+    c: cython.Py_ssize_t
+    row: cython.Py_ssize_t
+    warm: cython.bint
+    n_contexts: cython.Py_ssize_t = context.shape[0]
+    each: cython.Py_ssize_t = (features.shape[1] - 1) // max(n_contexts, 1)
+    with cython.nogil:
+        for i in range(rows.shape[0]):
+            row = rows[i]
+            if not heard[row]:
+                heard[row] = 1
+                first_ns[row] = since_ns[row] = last_ns[row] = times[i]
+            warm = n_contexts == 0 or (times[i] - first_ns[row]) * 1e-9 >= warm_s
+            if (times[i] - last_ns[row]) * 1e-9 > settle_s:
+                since_ns[row] = times[i]
+            for c in range(n_contexts):
+                follow(i, c, row, times[i], full, context, lags_s, warm, since_ns, last_ns, low,
+                       high, lagged)  # fmt: skip
+            last_ns[row] = max(last_ns[row], times[i])
+            if not warm or (n_contexts and (times[i] - since_ns[row]) * 1e-9 < settle_s):
+                continue
+            features[i, 0] = 1.0
+            valid[i] = 1
+            for c in range(n_contexts):
+                if isnan(full[i, context[c]]):
+                    break
+                write(i, c, row, 1 + c * each, full[i, context[c]], least[c], lags_s.shape[0],
+                      knots, low, high, lagged, features)  # fmt: skip
+                valid[i] += cython.cast(cython.int, each)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def follow(
+    i: cython.Py_ssize_t,
+    c: cython.Py_ssize_t,
+    row: cython.Py_ssize_t,
+    time: cython.longlong,
+    full: cython.const[cython.double][:, ::1],
+    context: cython.const[cython.int][::1],
+    lags_s: cython.const[cython.double][::1],
+    warm: cython.bint,
+    since_ns: cython.longlong[::1],
+    last_ns: cython.longlong[::1],
+    low: cython.double[:, ::1],
+    high: cython.double[:, ::1],
+    lagged: cython.double[:, :, ::1],
+) -> cython.void:
+    """Take a context's value into its low-passes, and into its usual span while that is learnt."""
+    k: cython.Py_ssize_t
+    x: cython.double = full[i, context[c]]
+    if isnan(x):
+        return
+    if not warm:
+        if isnan(low[row, c]) or x < low[row, c]:
+            low[row, c] = x
+        if isnan(high[row, c]) or x > high[row, c]:
+            high[row, c] = x
+    for k in range(lags_s.shape[0]):
+        if isnan(lagged[row, c, k]) or since_ns[row] == time:
+            lagged[row, c, k] = x
+        elif time > last_ns[row]:
+            lagged[row, c, k] += (1.0 - exp((last_ns[row] - time) * 1e-9 / lags_s[k])) * (
+                x - lagged[row, c, k]
+            )
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def write(
+    i: cython.Py_ssize_t,
+    c: cython.Py_ssize_t,
+    row: cython.Py_ssize_t,
+    at: cython.Py_ssize_t,
+    x: cython.double,
+    least: cython.double,
+    n_lags: cython.Py_ssize_t,
+    knots: cython.int,
+    low: cython.double[:, ::1],
+    high: cython.double[:, ::1],
+    lagged: cython.double[:, :, ::1],
+    features: cython.double[:, ::1],
+) -> cython.void:
+    """Write one context's value, its bends, and its low-passes with the square of the middle one."""
+    k: cython.Py_ssize_t
+    width: cython.double = max(high[row, c] - low[row, c], least)
+    u: cython.double = (x - low[row, c]) / width
+    features[i, at] = u
+    at += 1
+    for k in range(1, knots + 3):
+        # Bends inside the usual span, at its end, and half as far again beyond it.
+        features[i, at] = max(u - (k / (knots + 1.0) if k <= knots + 1 else 1.5), 0.0)
+        at += 1
+    for k in range(n_lags):
+        u = (lagged[row, c, k] - low[row, c]) / width
+        features[i, at] = u
+        at += 1
+        if k == n_lags // 2:
+            features[i, at] = u * u
+            at += 1

@@ -1,0 +1,206 @@
+"""A reference that starts by itself: charts that speak from a few samples on, then freeze.
+
+Each sample x is judged by those before it alone. With mean m and standard deviation s of the n
+that were learnt (Hawkins 1987)::
+
+    T = (x - m) / (s √(1 + 1/n))        U = Φ⁻¹(F(T))        F: Student's t, n - 1 degrees
+
+Where nothing changes and samples are independent and normal, the U are independent and standard
+normal from the start, however few samples m and s come from. So a chart on U needs no grace period:
+it is only less sharp while n is small. After ``grace_period`` samples the reference freezes.
+
+What would spoil such a reference, and what is done about it:
+
+* *A bad beginning.* The first ``warm_up`` samples are gathered, and those more than 6 robust
+  standard deviations (1.4826 MAD) from their median are left out. Where more than half of them
+  are equal, the mean distance from the median stands in for MAD.
+* *A fault while it learns.* A sample with |U| > ``outlier`` is scored, not learnt. When as many in
+  a row were left out as had been learnt, the new level is confirmed and learnt from the beginning.
+* *Neighbours that resemble each other.* The lag-1 autocorrelation φ of the learnt samples is
+  followed too, and n of them count as n (1-φ)/(1+φ). Where the chart ``aggregates``, a sample is
+  the mean of a block of readings: while φ > .3 is significant, blocks double and learning starts
+  anew. What is left of φ widens U as for an AR(1) process, √((1+φw)/(1-φw)), with w the share of a
+  chart's statistic that the next one inherits.
+
+It takes 8 (13 + warm_up) bytes per sensor. A slow fault from the first day on is learnt like all
+else; a mean from n samples is off by σ/√n for ever once it is frozen.
+
+Hawkins, D. M. (1987), Self-starting CUSUM charts for location and scale, The Statistician 36.
+F and Φ⁻¹ in one: Hill, G. W. (1970), Algorithm 395: Student's t-distribution, CACM 13.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import (
+    Field,
+    FleetDetector,
+    Mask,
+    Rows,
+    Times,
+    Values,
+    check_count,
+    check_number,
+    named_views,
+    views,
+)
+from detectors.kernels import self_starting as kernel
+
+DOUBLINGS = 10
+MAX_BLOCK = 2**DOUBLINGS
+"""Readings in the longest block: seconds become a quarter of an hour, minutes a day."""
+
+FEWEST = 20.0
+"""Samples between false alarms, at least, however long a block is for the readings asked."""
+
+SAMPLE = 2
+"""In ``due``: a sample is complete here. 1 is within a block; 4 is added where the reference, and
+so the chart, starts anew after this reading, and 8 for each time that the block was doubled."""
+
+
+class Turn(NamedTuple):
+    """Whose readings these are, of when, and which of them a chart may learn."""
+
+    rows: Rows
+    times: Times
+    learn: Mask
+
+
+def by_block(limit: Callable[[float], float], arl0: float) -> NDArray[np.float64]:
+    """Limits for ``arl0`` readings between false alarms, by how often the block was doubled.
+
+    A sample of a block of 64 readings has 64 times fewer chances of a false alarm.
+    """
+    return np.array([limit(max(arl0 / 2**k, FEWEST)) for k in range(DOUBLINGS + 1)])
+
+
+class SelfStartingChart(FleetDetector):
+    """A univariate chart over standard normal samples from a self-starting reference.
+
+    Parameters
+    ----------
+    warm_up
+        Samples that are gathered before the first is judged, 5 … 100.
+    grace_period
+        Samples after which the reference freezes.
+    autocorrelated
+        Follow φ and do something about it; False takes samples as independent.
+    outlier
+        |U| above which a sample is not learnt.
+    min_std
+        Floor of s, in the sensor's unit; its resolution is a good one.
+    centre, sigma
+        m and s where they are known, of all sensors alike: U = (x - m) / s from the first reading
+        on, one sample per reading. NaN: learn them.
+    """
+
+    univariate: ClassVar[bool] = True
+    frozen: ClassVar[bool] = True
+    aggregates: ClassVar[bool]
+    """Whether a sample may be the mean of a block of readings."""
+
+    def __init__(
+        self,
+        n_sensors: int,
+        *,
+        warm_up: int,
+        grace_period: int,
+        autocorrelated: bool,
+        outlier: float,
+        min_std: float,
+        centre: float,
+        sigma: float,
+    ) -> None:
+        super().__init__(n_sensors)
+        check_count("warm_up", warm_up, 5, 100)
+        check_count("grace_period", grace_period, warm_up, 2**31)
+        check_number("outlier", outlier, 2.0, 100.0)
+        check_number("min_std", min_std, 1e-100, 1e100)
+        if math.isnan(centre) != math.isnan(sigma):
+            raise ValueError(f"centre is {centre} and sigma {sigma}, both or neither must be known")
+        self._known = not math.isnan(sigma)
+        if self._known:
+            check_number("centre", centre, -1e100, 1e100)
+            check_number("sigma", sigma, 1e-100, 1e100)
+        self.warm_up = warm_up
+        self.grace_period = grace_period
+        self.autocorrelated = autocorrelated
+        self.outlier = outlier
+        self.min_std = min_std
+        self.centre = centre
+        self.sigma = sigma
+        self._work = np.empty(warm_up)
+
+    @property
+    @abc.abstractmethod
+    def inherited(self) -> float:
+        """Share w of the chart's statistic that the next sample's inherits, 0 … 1."""
+
+    @abc.abstractmethod
+    def chart_schema(self) -> dict[str, Field]:
+        """Hold what the chart itself remembers."""
+
+    @abc.abstractmethod
+    def _chart(self, turn: Turn, u: Values, due: Mask, scores: Values) -> None:
+        """Score each due sample of ``u``, f8[n, S], and move the chart where it may learn."""
+
+    def reference_schema(self) -> dict[str, Field]:
+        """Hold the running moments of the samples, and the block that is being filled."""
+        if self._known:
+            return {}
+        return {
+            "start": Field("f8", (self.n_sensors, self.warm_up)),
+            "counts": Field("i8", (self.n_sensors, 7)),
+            "moments": Field("f8", (self.n_sensors, 6)),
+        }
+
+    def schema(self) -> dict[str, Field]:
+        """Hold the reference, then the chart."""
+        return self.reference_schema() | self.chart_schema()
+
+    def ready(self, row: int) -> float:
+        """Share of ``warm_up``, averaged over the sensors; from the start where blocks double."""
+        if self._known:
+            return 1.0
+        return float(np.minimum(self.state["counts"][row, :, 0] / self.warm_up, 1.0).mean())
+
+    def standardise(self, rows: Rows, values: Values, learn: Mask) -> tuple[Values, Mask]:
+        """U f8[n, S] of each reading that completes a sample, else NaN; and ``due`` u1[n, S]."""
+        if self._known:
+            u = (values - self.centre) / self.sigma
+            return u, np.where(np.isfinite(u), SAMPLE, 0).astype(np.uint8)
+        u, due = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.uint8)
+        reference = {name: self.state[name] for name in self.reference_schema()}
+        kernel.walk(
+            *views(rows, values, learn),
+            **named_views(**reference, work=self._work, u=u, due=due),
+            grace_period=self.grace_period,
+            autocorrelated=self.autocorrelated,
+            max_block=MAX_BLOCK if self.aggregates else 1,
+            inherited=self.inherited,
+            min_std=self.min_std,
+            outlier=self.outlier,
+        )
+        return u, due
+
+    def _walk(
+        self,
+        rows: Rows,
+        times: Times,
+        values: Values,
+        learn: Mask,
+        scores: Values,
+        *,
+        score: bool,
+    ) -> None:
+        u, due = self.standardise(rows, values, learn)
+        self._chart(Turn(rows, times, learn), u, due, scores)
+        if not score:
+            scores[:] = np.nan

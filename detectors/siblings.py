@@ -1,0 +1,88 @@
+"""Siblings: is it this machine, or all of them?
+
+Machines of a class that stand in one place share its weather, its grid and its software. When one
+of them departs from what it should read, it may be ill; when a quarter of them depart on the same
+sensor and in the same direction at the same time, it is a *fleet drift*: a heat wave, a firmware
+release, a season that no context sensor tells of. That is news, but no fault of any machine.
+
+For each machine and sensor it is kept which way its charts have *moved* (half their limit or more),
+and for each sensor how many machines have moved up and how many down. A sensor's strangeness is
+shared where ``least`` others and ``share`` of all others have moved the same way.
+
+This is the one stage in which a machine's result depends on others: scores never do, only what they
+are put down to. It goes by the order in which readings came, which the journal keeps.
+
+It cannot see a fault that befalls a quarter of a fleet at once, and takes it for a drift.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.base import Field, Fleet, Mask, Rows, Values, check_count, check_number, named_views
+from detectors.kernels import siblings as kernel
+
+
+class Siblings(Fleet):
+    """Says which strangeness of a sensor is shared by other machines.
+
+    Parameters
+    ----------
+    moved
+        Severity, as a share of the limit, from which on a sensor has moved.
+    share
+        Of the other machines, so many must have moved the same way.
+    least
+        At least so many others: in smaller fleets nothing is put down to the fleet.
+
+    Raises
+    ------
+    ValueError
+        A parameter out of its range.
+
+    Examples
+    --------
+    The same sensor of five machines rises; from the fifth on it is the fleet's:
+
+    >>> siblings = Siblings(1)
+    >>> siblings.reserve(5)
+    >>> rows, severity = np.arange(5, dtype=np.int32), np.full((5, 1), 1.2)
+    >>> siblings.walk(rows, severity, severity)[:, 0]
+    array([0, 0, 0, 0, 1], dtype=uint8)
+    """
+
+    def __init__(
+        self, n_sensors: int, *, moved: float = 0.5, share: float = 0.25, least: int = 4
+    ) -> None:
+        super().__init__(n_sensors)
+        check_number("moved", moved, 0.01, 1)
+        check_number("share", share, 0, 1)
+        check_count("least", least, 1, 1_000_000)
+        self.moved, self.share, self.least = moved, share, least
+
+    def schema(self) -> dict[str, Field]:
+        """Whether a machine's charts have ever spoken, and which way each sensor has moved."""
+        return {"known": Field("u1"), "side": Field("i1", (self.n_sensors,))}
+
+    def walk(self, rows: Rows, alone: Values, beside: Values) -> Mask:
+        """Whether each sensor's strangeness is shared, u1[n, S], in order.
+
+        ``alone`` and ``beside`` f8[n, S] are signed severities, as for
+        `detectors.attribution.Attribution`; the larger counts, NaN changes nothing.
+        """
+        self.check(rows, alone, beside)
+        together = np.zeros(alone.shape, dtype=np.uint8)
+        side = self.state["side"]
+        kernel.walk(
+            moved=self.moved,
+            share=self.share,
+            least=self.least,
+            **named_views(rows=rows, alone=alone, beside=beside, together=together),
+            **named_views(
+                machines=np.array([self.state["known"].sum()], dtype=np.int64),
+                up=(side > 0).sum(axis=0, dtype=np.int64),
+                down=(side < 0).sum(axis=0, dtype=np.int64),
+            ),
+            **named_views(**self.state),
+        )
+        return together
