@@ -40,7 +40,7 @@ classes:
 sinks:
   influxdb: {{url: "{url}", bucket: bench}}
 """
-"""All else as it comes: QoS 1, journal on disk, EWMA chart + rolling z-score + Half-Space Trees."""
+"""All else as it comes: QoS 1, journal on disk, the default detectors."""
 
 
 class Usage(NamedTuple):

@@ -18,15 +18,22 @@ from detectors import DETECTORS
 
 TURN = 4096
 SENSORS = ("vibration", "temperature", "speed")
+HASTY = {"scales_s": (2.5, 15.0, 60.0, 240.0), "learn_s": 500.0}
+OURS = {"ewma_multichart": HASTY, "adjusted_multichart": HASTY, "seasonal_novelty": {"step_s": 1.0}}
+"""Parameters of those that count in hours of event time, for readings a second apart."""
 WARM_UP = {
+    "ewma_multichart": 502,
+    "adjusted_multichart": 502,
     "half_space_trees": 251,
     "rolling_zscore": 251,
     "ewma_chart": 301,
+    "reference_chart": 401,
     "shewhart": 401,
     "cusum": 401,
     "hotelling_t2": 401,
     "mewma": 401,
     "page_hinkley": 31,
+    "seasonal_novelty": 251,
 }
 Walk = Callable[[int, dict[str, float]], object]
 
@@ -60,7 +67,7 @@ def _noise(n: int) -> NDArray[np.float64]:
 
 
 def _time_ours(name: str, machines: int, n: int) -> float:
-    fleet = DETECTORS[name](len(SENSORS))
+    fleet = DETECTORS[name](len(SENSORS), **OURS.get(name, {}))
     fleet.reserve(machines)
     warm_up = machines * WARM_UP[name]
     rows, times = _turns(machines, warm_up)
@@ -141,6 +148,22 @@ def _exponential() -> Walk:
     return walk
 
 
+def _exponentials() -> Walk:
+    from river.stats import EWMean
+
+    charts = {name: [EWMean(fading) for fading in (0.3, 0.06, 0.02, 0.004)] for name in SENSORS}
+
+    def walk(i: int, x: dict[str, float]) -> list[float]:
+        scores = []
+        for name, value in x.items():
+            scores.append(max(abs(mean.get() or 0.0) for mean in charts[name]))
+            for mean in charts[name]:
+                mean.update(value)
+        return scores if i else []
+
+    return walk
+
+
 def _running() -> Walk:
     from river.stats import Mean, Var
 
@@ -191,13 +214,17 @@ def _page_hinkley() -> Walk:
 
 
 RIVERS: dict[str, tuple[str, Callable[[], Walk]]] = {
+    "ewma_multichart": ("four of stats.EWMean, no chart", _exponentials),
+    "adjusted_multichart": ("four of stats.EWMean, no chart", _exponentials),
     "half_space_trees": ("anomaly.HalfSpaceTrees", _half_space_trees),
     "rolling_zscore": ("utils.Rolling of stats.Mean and stats.Var", _rolling),
     "ewma_chart": ("stats.EWMean and stats.EWVar, no chart", _exponential),
+    "reference_chart": ("stats.EWMean and stats.EWVar, no chart", _exponential),
     "shewhart": ("stats.Mean and stats.Var, no chart", _running),
     "cusum": ("drift.PageHinkley, which adapts", _page_hinkley),
     "hotelling_t2": ("covariance.EmpiricalPrecision, no chart", _precision),
     "mewma": ("covariance.EmpiricalPrecision, no chart", _precision),
     "page_hinkley": ("drift.PageHinkley", _page_hinkley),
+    "seasonal_novelty": ("utils.Rolling of stats.Mean and stats.Var", _rolling),
 }
 """Our detector → what stands for it in River, and how one machine's is made."""

@@ -174,6 +174,7 @@ class Attribution(Fleet):
             "known": Field("u2", shape),
             "phase": Field("u1", shape),
             "latched": Field("u1", shape),
+            "calm_ns": Field("i8", shape),
         }
 
     def walk(self, rows: Rows, times: Times, z: Values, alone: Values, beside: Values) -> Mask:

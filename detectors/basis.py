@@ -3,16 +3,17 @@
 Wind, power, speed and ambient temperature explain most of what the other sensors of a machine show,
 but neither linearly nor at once: vibration bends with speed, a bearing follows power in an hour.
 So each context sensor c becomes a small fixed set of features of ``u = (c - low) / (high - low)``,
-with ``low`` and ``high`` what the machine itself showed in its first ``warm_s``::
+with ``low`` and ``high`` what it showed on this machine in its first ``warm_s``::
 
     u                                             level
     max(u - k / (knots + 1), 0)   k = 1 … knots   bends inside the usual span
     max(u - 1, 0), max(u - 3/2, 0)                bends at its end, and half as far again beyond
     u_τ   for each τ in lags_s                    what a first-order low-pass makes of it
     u_τ²  for the middle τ                        heat grows with the square of a current
+    u · u_d   for each context d before it        pressure is speed times viscosity
 
-and all of them stand in a row behind a leading 1: ``1 + C · (knots + 4 + len(lags_s))`` features. Those of
-the first context come first, so whoever may use fewer contexts uses a leading part of the row.
+and all of them stand in a row behind a leading 1. Those of the first context come first, so whoever
+may use fewer contexts uses a leading part of the row.
 
 Low-passes take event time, ``λ = 1 - exp(-Δt / τ)``. After a gap longer than ``settle_s``, twice
 the longest τ, they start anew, and nothing is said until ``settle_s`` have passed: what went on
@@ -62,7 +63,7 @@ class ContextBasis(Fleet):
     >>> times = np.arange(5) * 60_000_000_000
     >>> features, valid = basis.walk(np.zeros(5, np.int32), times, full)
     >>> valid
-    array([0, 0, 0, 7, 7], dtype=int32)
+    array([0, 0, 1, 7, 7], dtype=int32)
     >>> features[4].round(2)
     array([1.  , 1.  , 0.5 , 0.  , 0.  , 0.87, 0.75])
     """
@@ -73,8 +74,8 @@ class ContextBasis(Fleet):
         *,
         context: Sequence[int] = (),
         least: Sequence[float] | None = None,
-        knots: int = 4,
-        lags_s: Sequence[float] = (1200.0, 3600.0, 10800.0),
+        knots: int = 3,
+        lags_s: Sequence[float] = (1800.0, 7200.0),
         warm_s: float = 3 * 86400.0,
     ) -> None:
         super().__init__(n_sensors)
@@ -87,22 +88,25 @@ class ContextBasis(Fleet):
             check_count("context", sensor, 0, n_sensors - 1)
         spans = np.zeros(n_sensors) if least is None else np.asarray(least, dtype=np.float64)
         self.n_contexts = len(context)
-        self.each = knots + 4 + len(lags_s)
-        self.n_features = 1 + self.n_contexts * self.each
+        blocks = [knots + 4 + len(lags_s) + before for before in range(self.n_contexts)]
+        self.start = np.cumsum([1, *blocks]).astype(np.int32)
+        """Where each context's features begin, and where the last one's end, i4[C + 1]."""
+        self.n_features = int(self.start[-1])
         self.warm_s, self.settle_s = warm_s, 2 * max(lags_s)
         self.knots = knots
         self._columns = {
             "context": np.array(context, dtype=np.int32),
+            "start": self.start,
             "least": np.maximum(spans[list(context)], 1e-9),
             "lags_s": np.array(lags_s, dtype=np.float64),
         }
 
     def schema(self) -> dict[str, Field]:
-        """Per context its usual span and low-passes; when they began, and when they last moved."""
+        """Per context its usual span and low-passes; since when, and when they last moved."""
         contexts = (self.n_contexts,)
         return {
             "heard": Field("u1"),
-            "first_ns": Field("i8"),
+            "first_ns": Field("i8", contexts),
             "since_ns": Field("i8"),
             "last_ns": Field("i8"),
             "low": Field("f8", contexts, math.nan),
@@ -113,8 +117,8 @@ class ContextBasis(Fleet):
     def walk(self, rows: Rows, times: Times, full: Values) -> tuple[Values, NDArray[np.int32]]:
         """Features f8[n, p] of context ``full`` f8[n, S]; how many leading ones hold, i4[n].
 
-        None hold while the span is gathered and low-passes settle; those up to the first context
-        that is missing hold else.
+        None hold while low-passes settle; else those up to the first context that is missing, or
+        whose span is still gathered.
         """
         self.check(rows, times, full)
         features = np.zeros((len(rows), self.n_features))

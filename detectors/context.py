@@ -5,7 +5,8 @@ temperature itself but at its *residual*: how far it is from what the machine's 
 present context. For each machine and judged sensor s a linear regression on the features φ of the
 context (`detectors.basis`) is learnt by recursive least squares::
 
-    expected = φᵀ β_s        h = φᵀ (Σ w φ φᵀ + ρ I)⁻¹ φ        residual = (x - expected) / (σ_s √(1 + h))
+    expected = φᵀ β_s        h = φᵀ (Σ w φ φᵀ + ρ I)⁻¹ φ
+    residual = (x - expected) / (σ_s √(1 + h))
 
 All sensors of a machine share the triangular factor R of ``Σ w φ φᵀ + ρ I = Rᵀ R``, into which each
 row is turned by Givens rotations; a sensor that may use fewer contexts uses a leading part of it.
@@ -25,6 +26,11 @@ for every step away from it. It decides everything:
 Readings in quick succession are one moment of the weather told many times. A reading weighs
 ``w = min(Δt / moment_s, 1)``, so that weights count moments, whatever the rate. What is learnt is
 drawn in to four σ, where σ² is the mean of squared errors made *before* learning, over 1 + h.
+
+After maintenance (`accept`) a sensor is silent for ``renew_s``. If it then reads as before, nothing
+has changed; else it gets a new level and gain, ``expected ← a + b · expected``, and again each time
+what was gathered has doubled, three times. The gain b moves only as far as its context has moved
+since.
 
 A judged sensor that also explains others is explained by those contexts that stand before it.
 
@@ -59,6 +65,8 @@ from detectors.kernels import context as kernel
 
 RIDGE = 0.1
 """√ρ: what is not known of a feature is as if it had been seen with a weight of 0.01, at zero."""
+LEAST_MOMENTS = 50
+"""From fewer no spread is known."""
 LEVEL_S = 6 * 3600.0
 """Time constant of the level of residuals that tells whether something has long been wrong."""
 
@@ -121,12 +129,12 @@ class RegressionContext(Fleet):
         floor: Sequence[float] | None = None,
         moment_s: float = 600.0,
         learn_s: float = 20 * 86400.0,
-        familiar: float = 0.03,
+        familiar: float = 0.05,
         renew_s: float = 2 * 86400.0,
     ) -> None:
         super().__init__(n_sensors)
         check_number("moment_s", moment_s, 1e-6, 1e7)
-        check_number("learn_s", learn_s, moment_s, 1e9)
+        check_number("learn_s", learn_s, LEAST_MOMENTS * moment_s, 1e9)
         check_number("familiar", familiar, 1e-4, 10)
         check_number("renew_s", renew_s, moment_s, 1e9)
         depths = per_sensor("depth", depth, n_sensors, 1).astype(np.int32)
@@ -165,10 +173,10 @@ class RegressionContext(Fleet):
             "freedom": Field("f8", sensors),
             "level": Field("f8", sensors),
             "level_ns": Field("i8", sensors),
-            "renewing": Field("f8", (self.n_sensors, 5)),
+            "renewing": Field("f8", (self.n_sensors, 6)),
         }
 
-    def walk(
+    def walk(  # noqa: PLR0917 - the columns of one turn, in the order of the stages
         self,
         rows: Rows,
         times: Times,
@@ -185,11 +193,15 @@ class RegressionContext(Fleet):
         values, full
             What was reported, and the same filled in by `detectors.assemble.Assembler`, f8[n, S].
         features, valid
-            Of the context, f8[n, p] and i4[n], from `detectors.basis.ContextBasis`.
+            Of the context, f8[n, p] or wider, and i4[n], from `detectors.basis.ContextBasis`.
         learn
             May this row be learnt? It must be one that is due, u1[n].
         """
         self.check(rows, times, values, full)
+        if features.shape[1:] < (self.p,) or len(features) != len(valid) or len(valid) != len(rows):
+            raise ValueError(
+                f"features are {list(features.shape)}, [{len(rows)}, {self.p}] at least is needed"
+            )
         said = Explained(*(np.full(values.shape, math.nan) for _ in range(3)))
         kernel.walk(
             moment_s=self.moment_s,
@@ -208,7 +220,7 @@ class RegressionContext(Fleet):
         return said
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
-        """Let sensors learn their level and gain anew for ``renew_s``; the shape is kept."""
+        """Let sensors learn their level and gain anew, if they have changed; the shape is kept."""
         which = list(sensors) or slice(None)
         self.state["renewing"][row, which] = 0.0
         self.state["renewing"][row, which, 0] = 1.0

@@ -11,13 +11,13 @@ at several time scales τ at once, and each average is measured in its own healt
 Residuals of machines are not independent: weather and imperfect models last for hours, so that an
 average over a day can spread five times as far as theory has it. ``r_τ``, the mean of ``a_τ²/v_τ``
 over the first ``learn_s`` of residuals, measures that, machine by machine and sensor by sensor, and
-is then frozen. It was learnt in time ``T_τ = learn_s - τ``, which for a long τ holds few independent
-averages: the last factor widens the spread by what that leaves in doubt. A scale with
+is then frozen. It was learnt in time ``T_τ = learn_s - τ``, which for a long τ holds few
+independent averages: the last factor widens the spread by what that leaves in doubt. A scale with
 ``T_τ < τ`` does not speak.
 
 z is clipped, so that one absurd value moves an average no further than a few σ and is forgotten
-after a few τ at most. The exact v_τ makes the first values after a start count as they should, at any
-rate of readings and after gaps.
+after a few τ at most. The exact v_τ makes the first values after a start count as they should, at
+any rate of readings and after gaps.
 
 Sources: Roberts 1959 for the chart; Han and Tsung 2006 for several charts at once; Lu and Reynolds
 1999 for what autocorrelation does to it.
@@ -28,7 +28,7 @@ It cannot see what shows in the spread of a sensor alone, nor what was there whi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,19 @@ from detectors.kernels import ewma_multichart as kernel
 
 GAP_S = 3600.0
 """Between two residuals at most so much counts as learnt."""
+
+
+class Signed(NamedTuple):
+    """What the charts say of each value."""
+
+    scores: Values
+    """f8[n, S]; below zero where the average is."""
+    onsets: Times
+    """Since when, ns: the last time that every average was within two of its spreads; i8[n, S]."""
+
+
+RELEARN = 0.7
+"""What is kept of the learning where a sensor gets a new normal."""
 
 
 class EwmaMultichartFleet(FleetDetector):
@@ -92,7 +105,7 @@ class EwmaMultichartFleet(FleetDetector):
         n_sensors: int,
         *,
         scales_s: Sequence[float] = (3600.0, 21600.0, 86400.0, 345600.0),
-        learn_s: float = 10 * 86400.0,
+        learn_s: float = 7 * 86400.0,
         clip: float = 4.0,
         least: float = 1.5,
         doubt: float = 16.0,
@@ -121,21 +134,22 @@ class EwmaMultichartFleet(FleetDetector):
             "side": Field("f8", sensors),
         }
 
-    def walk_signed(self, rows: Rows, times: Times, values: Values, learn: Mask) -> Values:
-        """As `walk`; a score below zero is that of an average below zero. f8[n, S]."""
-        signed = np.full(values.shape, np.nan)
+    def walk_signed(self, rows: Rows, times: Times, values: Values, learn: Mask) -> Signed:
+        """As `walk`; with the side on which each average is, and since when."""
+        said = Signed(np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.int64))
         self.check(rows, times, values)
-        self._chart(rows, times, values, learn, signed, score=True)
-        return signed
+        self._chart(rows, times, values, learn, said, score=True)
+        return said
 
     def _walk(
         self, rows: Rows, times: Times, values: Values, learn: Mask, scores: Values, *, score: bool
     ) -> None:
-        self._chart(rows, times, values, learn, scores, score=score)
+        said = Signed(scores, np.zeros(values.shape, dtype=np.int64))
+        self._chart(rows, times, values, learn, said, score=score)
         np.abs(scores, out=scores)
 
     def _chart(
-        self, rows: Rows, times: Times, values: Values, learn: Mask, scores: Values, *, score: bool
+        self, rows: Rows, times: Times, values: Values, learn: Mask, said: Signed, *, score: bool
     ) -> None:
         kernel.walk(
             score=score,
@@ -144,7 +158,8 @@ class EwmaMultichartFleet(FleetDetector):
             clip=self.clip,
             least=self.least,
             doubt=self.doubt,
-            **named_views(rows=rows, times=times, values=values, learn=learn, scores=scores),
+            **named_views(rows=rows, times=times, values=values, learn=learn),
+            **named_views(**said._asdict()),
             **named_views(scales_s=self.scales_s, **self.state),
         )
 
@@ -154,10 +169,12 @@ class EwmaMultichartFleet(FleetDetector):
         return onset
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
-        """Put the averages of these sensors back to zero; what is known of their spread is kept."""
+        """Put the averages of these sensors back to zero; a part of the learning is done again."""
         which = list(sensors) or slice(None)
         for name in ("ewma", "variance", "side"):
             self.state[name][row, which] = 0.0
+        for name in ("learnt_s", "excess"):
+            self.state[name][row, which] *= RELEARN
 
     def ready(self, row: int) -> float:
         """Share of the learning that is done before the charts speak, over all sensors."""
@@ -167,11 +184,49 @@ class EwmaMultichartFleet(FleetDetector):
 class AdjustedMultichartFleet(EwmaMultichartFleet):
     """The same charts over regression-adjusted residuals: does each sensor agree with the others?
 
-    See `detectors.regression_adjustment` for what they are.
+    What those are stands in `detectors.regression_adjustment`; each has unit variance.
+
+    Parameters
+    ----------
+    scales_s
+        Time constants of the averages. [s]
+    learn_s
+        Over how much time of residuals the spread of each average is learnt. [s]
+    clip
+        Residuals count no further out than this. [σ]
+    least
+        The smallest factor by which an average may spread wider than over independent residuals.
+    doubt
+        Weight of what short learning leaves in doubt.
+
+    Raises
+    ------
+    ValueError
+        A parameter out of its range.
+
+    Examples
+    --------
+    >>> chart = AdjustedMultichartFleet(2, scales_s=[10], learn_s=100)
+    >>> chart.reads, chart.n_scores
+    ('adjusted', 2)
     """
 
     name: ClassVar[str] = "adjusted_multichart"
     reads: ClassVar[str] = "adjusted"
+
+    def __init__(
+        self,
+        n_sensors: int,
+        *,
+        scales_s: Sequence[float] = (3600.0, 21600.0, 86400.0, 345600.0),
+        learn_s: float = 5 * 86400.0,
+        clip: float = 4.0,
+        least: float = 1.5,
+        doubt: float = 16.0,
+    ) -> None:
+        super().__init__(
+            n_sensors, scales_s=scales_s, learn_s=learn_s, clip=clip, least=least, doubt=doubt
+        )
 
 
 class EwmaMultichart(OneMachine):

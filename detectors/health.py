@@ -94,6 +94,11 @@ class HealthIndex(Fleet):
     horizon_h
         The longest remaining life that is told. [h]
 
+    Attributes
+    ----------
+    columns
+        Columns of the sensors of each component.
+
     Examples
     --------
     >>> health = HealthIndex(2, components=[[0], [1]], max_gap_s=3600)
@@ -134,8 +139,8 @@ class HealthIndex(Fleet):
         check_number("max_gap_s", max_gap_s, 1e-3, block_s)
         check_number("rise", rise, 0, 1e6)
         check_number("horizon_h", horizon_h, 1, 1e6)
-        self._columns = [_columns(component, n_sensors) for component in components]
-        if not self._columns:
+        self.columns = [_columns(component, n_sensors) for component in components]
+        if not self.columns:
             raise ValueError("components is empty, at least one group of sensors is needed")
         self._zones = _zones(zones, n_sensors)
         self.quiet, self.failed, self.rise, self.horizon_h = quiet, failed, rise, horizon_h
@@ -146,7 +151,7 @@ class HealthIndex(Fleet):
     @property
     def n_components(self) -> int:
         """Number of index columns."""
-        return len(self._columns)
+        return len(self.columns)
 
     def schema(self) -> dict[str, Field]:
         """Per machine its operating clock; per component what is smoothed, and the rings."""
@@ -227,6 +232,18 @@ class HealthIndex(Fleet):
             before, length = begins[0], length * RATIO
         return np.concatenate(hours), np.concatenate(severity)
 
+    def index(self, row: int | slice) -> Values:
+        """The index of each component of a machine as it is now, f8[components]; NaN: unknown.
+
+        Of a slice of machines f8[machines, components].
+        """
+        level, position = self.state["level"][row], self.state["position"][row]
+        cap = np.where(position >= 2, CAPS[1], np.where(position >= 1, CAPS[0], 100.0))
+        worse = np.log(np.maximum(level, self.quiet) / self.quiet)
+        share = 100 * (1 - worse / math.log(self.failed / self.quiet))
+        known: Values = np.where(np.isnan(level), np.nan, np.clip(share, 0.0, cap))
+        return known
+
     def operating_h(self, row: int) -> float:
         """Hours that the machine has been seen in operation."""
         return float(self.state["clock_ns"][row]) / 3600e9
@@ -240,7 +257,7 @@ class HealthIndex(Fleet):
 
     def _worst(self, columns: Values) -> Values:
         """The largest of each component's sensors, NaN where none speaks."""
-        return np.stack([np.fmax.reduce(columns[:, c], axis=1) for c in self._columns], axis=1)
+        return np.stack([np.fmax.reduce(columns[:, c], axis=1) for c in self.columns], axis=1)
 
     def _position(self, values: Values) -> Values:
         """Where each value is among its zones: 1 at B/C, 2 at C/D, kept within 0 … 3."""

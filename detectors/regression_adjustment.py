@@ -1,22 +1,22 @@
 """Regression-adjusted variables: does a sensor still agree with the others?
 
 Three pitch angles move together, and a bearing follows its oil: what one of them reads says what
-the others should. Let P be the inverse of the covariance of a machine's standardised residuals z, learnt
-while it was well and then frozen. What is left of residual j when all others have said what
+the others should. Let P be the inverse of the covariance of a machine's standardised residuals z,
+learnt while it was well and then frozen. What is left of residual j when all others have said what
 they know of it is::
 
     a_j = (P z)_j / √P_jj                unit variance, as z has
 
-A single pitch angle that is half a degree off is lost among the starts and stops of all three, and a
-dozen σ away from the other two. So a chart over a sees the fault that moves one sensor alone, sooner
-than any multivariate chart, and names it; a fault that moves several together shows in z.
+A single pitch angle that is half a degree off is lost among the starts and stops of all three, and
+a dozen σ away from the other two. So a chart over a sees the fault that moves one sensor alone,
+sooner than any multivariate chart, and names it; a fault that moves several together shows in z.
 
 ``T² = zᵀ P z`` is the whole strangeness of a row, and ``a_j²`` is what a shift of sensor j alone
 would explain of it: `detectors.attribution` compares the two.
 
-P is ``(Σ w z zᵀ / Σ w + shrink · I)⁻¹`` with z no further out than 5 σ. Where a sensor is missing, those
-that it has much to say about (a partial correlation above 0.1) are left out, the others taken as
-if it read what they expect.
+P is ``(Σ w z zᵀ / Σ w + shrink · I)⁻¹`` with z no further out than 5 σ. Where a sensor is missing,
+those that it has much to say about (a partial correlation above 0.1) are left out, the others taken
+as if it read what they expect.
 
 Source: Hawkins 1991, "Multivariate quality control based on regression-adjusted variables".
 """

@@ -25,6 +25,8 @@ from detectors.base import Field, FleetDetector, Mask, Rows, State, Times, Value
 
 Parameter = int | float | bool | str
 
+ANOMALY_DETECTORS = (river_base.AnomalyDetector, river_base.SupervisedAnomalyDetector)
+
 PROBE_ROUNDS = 250
 """Most rounds of `_probe`, of 16 readings each: enough to leave the usual grace periods behind."""
 
@@ -84,7 +86,7 @@ class RiverFleet(FleetDetector):
         self.target = target
         self.memory = memory
         self.warm_up = warm_up
-        self._class = _anomaly_detector(estimator)
+        self._class = river_class(estimator, ANOMALY_DETECTORS, "anomaly detector")
         self._supervised = issubclass(self._class, river_base.SupervisedAnomalyDetector)
         if "seed" in inspect.signature(self._class).parameters:
             parameters.setdefault("seed", 42)
@@ -190,16 +192,15 @@ class RiverFleet(FleetDetector):
             raise ValueError(f"{self.estimator} cannot be used: it gives no number as a score")
 
 
-def _anomaly_detector(dotted: str) -> type[Any]:
-    """Find the class of this name; ValueError where there is none or it is no anomaly detector."""
+def river_class(dotted: str, kinds: tuple[type[Any], ...], what: str) -> type[Any]:
+    """Find the class of this name; ValueError where there is none or it is of none of the kinds."""
     module, _, name = dotted.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"estimator is {dotted!r}, which cannot be found: {error}") from error
-    detectors = (river_base.AnomalyDetector, river_base.SupervisedAnomalyDetector)
-    if not isinstance(found, type) or not issubclass(found, detectors):
+    if not isinstance(found, type) or not issubclass(found, kinds):
         raise ValueError(  # noqa: TRY004 (it is the name that is wrong)
-            f"estimator is {dotted!r}, which is no anomaly detector of River's kind"
+            f"estimator is {dotted!r}, which is no {what} of River's kind"
         )
     return found

@@ -17,10 +17,33 @@ It cannot see a fault that befalls a quarter of a fleet at once, and takes it fo
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from detectors.base import Field, Fleet, Mask, Rows, Values, check_count, check_number, named_views
+from detectors.base import (
+    Field,
+    Fleet,
+    Mask,
+    Rows,
+    Times,
+    Values,
+    check_count,
+    check_number,
+    named_views,
+)
 from detectors.kernels import siblings as kernel
+
+
+class Shared(NamedTuple):
+    """How a reading's machine moves among its siblings, after each reading."""
+
+    together: Mask
+    """Whether each sensor's strangeness is shared, u1[n, S]."""
+    moved: Times
+    """How many machines have moved the way that most have, i8[n, S]; below zero: down."""
+    machines: Times
+    """Of so many whose charts have spoken, i8[n]."""
 
 
 class Siblings(Fleet):
@@ -47,8 +70,11 @@ class Siblings(Fleet):
     >>> siblings = Siblings(1)
     >>> siblings.reserve(5)
     >>> rows, severity = np.arange(5, dtype=np.int32), np.full((5, 1), 1.2)
-    >>> siblings.walk(rows, severity, severity)[:, 0]
-    array([0, 0, 0, 0, 1], dtype=uint8)
+    >>> shared = siblings.walk(rows, severity, severity)
+    >>> shared.together[:, 0], shared.moved[:, 0]
+    (array([0, 0, 0, 0, 1], dtype=uint8), array([1, 2, 3, 4, 5]))
+    >>> siblings.severity(shared)[:, 0]
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
 
     def __init__(
@@ -64,20 +90,25 @@ class Siblings(Fleet):
         """Whether a machine's charts have ever spoken, and which way each sensor has moved."""
         return {"known": Field("u1"), "side": Field("i1", (self.n_sensors,))}
 
-    def walk(self, rows: Rows, alone: Values, beside: Values) -> Mask:
-        """Whether each sensor's strangeness is shared, u1[n, S], in order.
+    def walk(self, rows: Rows, alone: Values, beside: Values) -> Shared:
+        """What each machine shares with its siblings, reading by reading in order.
 
         ``alone`` and ``beside`` f8[n, S] are signed severities, as for
         `detectors.attribution.Attribution`; the larger counts, NaN changes nothing.
         """
         self.check(rows, alone, beside)
-        together = np.zeros(alone.shape, dtype=np.uint8)
+        shared = Shared(
+            np.zeros(alone.shape, dtype=np.uint8),
+            np.zeros(alone.shape, dtype=np.int64),
+            np.zeros(len(rows), dtype=np.int64),
+        )
         side = self.state["side"]
         kernel.walk(
             moved=self.moved,
             share=self.share,
             least=self.least,
-            **named_views(rows=rows, alone=alone, beside=beside, together=together),
+            **named_views(rows=rows, alone=alone, beside=beside, together=shared.together),
+            **named_views(moved_with=shared.moved, heard=shared.machines),
             **named_views(
                 machines=np.array([self.state["known"].sum()], dtype=np.int64),
                 up=(side > 0).sum(axis=0, dtype=np.int64),
@@ -85,4 +116,13 @@ class Siblings(Fleet):
             ),
             **named_views(**self.state),
         )
-        return together
+        return shared
+
+    def severity(self, shared: Shared) -> Values:
+        """How near each sensor is to a fleet drift, f8[n, S]: 1 where enough machines have moved.
+
+        That is as many others as it takes for the strangeness of one of them to be shared.
+        """
+        needed = np.maximum(self.share * (shared.machines - 1), self.least)
+        near: Values = np.maximum(np.abs(shared.moved) - 1, 0) / needed[:, None]
+        return near

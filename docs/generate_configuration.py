@@ -164,14 +164,16 @@ def _kind_of(kind: Any, field: FieldInfo) -> str:
         return ", ".join(f"`{one}`" for one in get_args(kind))
     if get_origin(kind) is tuple:
         return "list"
-    return KINDS.get(kind, "sections" if get_origin(kind) is Mapping else "text or list")
+    if get_origin(kind) is Mapping:
+        return "names with lists" if get_origin(element(kind)) is tuple else "sections"
+    return KINDS.get(kind, "text or list")
 
 
 def _default(field: FieldInfo, meaning: str) -> str:
     if field.is_required():
         return "" if "by default" in meaning else "**needed**"
     default = field.default
-    if default is None or field.default_factory is not None or isinstance(default, Section):
+    if default in (None, {}) or field.default_factory is not None or isinstance(default, Section):
         return ""
     return f"`{_shown(default, field)}`"
 
@@ -180,6 +182,8 @@ def _shown(value: object, field: FieldInfo) -> str:
     size = _size(field)
     if size is not None and isinstance(value, int):
         return str(size(value))
+    if isinstance(value, tuple):
+        return f"[{', '.join(_shown(one, field) for one in value)}]"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return json.dumps(value) if value == "" or isinstance(value, bool) else str(value)

@@ -23,6 +23,10 @@ from numpy.typing import NDArray
 from streamer.records import AlertEvent, AlertKind, AlertState, Evidence, Machine, Rows, Tick, Times
 
 NS = 1_000_000_000
+FLEET = -1
+"""Stands for a row where an alert is about all machines of the class together, …"""
+FLEET_NAME = "fleet"
+"""… and this for a machine's name."""
 
 
 class Rule(NamedTuple):
@@ -127,8 +131,15 @@ class AlertBook:
     passed over as one array comparison.
     """
 
-    def __init__(self, machines: Sequence[Machine], rules: Sequence[Rule], silent_s: float) -> None:
+    def __init__(
+        self,
+        machines: Sequence[Machine],
+        rules: Sequence[Rule],
+        silent_s: float,
+        fleet_rules: Sequence[Rule] = (),
+    ) -> None:
         self.rules = list(rules)
+        self.fleet_rules = list(fleet_rules)
         self._machines = machines
         self._silent_s = silent_s
         self._active: dict[tuple[int, str], Alert] = {}
@@ -139,20 +150,30 @@ class AlertBook:
         times: Times,
         severities: Sequence[NDArray[np.float64]],
         why: Callable[[int, int], Why],
+        fleet: Sequence[NDArray[np.float64]] = (),
     ) -> list[AlertEvent]:
         """Step every alert through a turn's readings, in order.
 
-        ``severities`` holds one ``f8[n]`` per rule; ``why(i, r)`` explains reading ``i`` to rule
-        ``r`` and is asked only where it matters.
+        ``severities`` holds one ``f8[n]`` per rule, ``fleet`` one per rule about all machines
+        together; ``why(i, r)`` explains reading ``i`` to rule ``r``, the fleet's after the others,
+        and is asked only where it matters.
         """
         events = []
-        for i, r in self._worth_a_look(rows, severities):
-            row, time_ns = int(rows[i]), int(times[i])
-            severity = float(severities[r][i])
-            event = self._step(self.rules[r], row, time_ns, severity, partial(why, i, r))
+        columns, rules = [*severities, *fleet], [*self.rules, *self.fleet_rules]
+        for i, r in sorted(self._worth_a_look(rows, severities) + self._of_fleet(fleet)):
+            row, time_ns = int(rows[i]) if r < len(severities) else FLEET, int(times[i])
+            severity = float(columns[r][i])
+            event = self._step(rules[r], row, time_ns, severity, partial(why, i, r))
             if event is not None:
                 events.append(event)
         return events
+
+    def _of_fleet(self, fleet: Sequence[NDArray[np.float64]]) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        for r, severity in enumerate(fleet):
+            if (FLEET, self.fleet_rules[r].name) in self._active or (severity >= 1.0).any():
+                found += [(i, len(self.rules) + r) for i in range(len(severity))]
+        return found
 
     def _worth_a_look(
         self, rows: Rows, severities: Sequence[NDArray[np.float64]]
@@ -164,7 +185,7 @@ class AlertBook:
             hot.update(rows[severity >= 1.0].tolist())
             if hot:
                 found += [(int(i), r) for i in np.flatnonzero(np.isin(rows, list(hot)))]
-        return sorted(found)
+        return found
 
     def _step(
         self, rule: Rule, row: int, time_ns: int, severity: float, why: Callable[[], Why]
@@ -183,11 +204,11 @@ class AlertBook:
     def _event(
         self, rule: Rule, row: int, time_ns: int, state: AlertState, alert: Alert
     ) -> AlertEvent:
-        machine = self._machines[row]
+        machine = self._machines[max(row, 0)]
         return AlertEvent(
             machine_class=machine.machine_class,
-            machine=machine.name,
-            labels=dict(machine.labels),
+            machine=FLEET_NAME if row == FLEET else machine.name,
+            labels={} if row == FLEET else dict(machine.labels),
             rule=rule.name,
             kind=rule.kind,
             state=state,
@@ -258,7 +279,7 @@ class AlertBook:
     def restore(self, state: bytes, now_ns: int) -> list[AlertEvent]:
         """Take over the alerts of an earlier run; returns the end of those whose rule is gone."""
         stored = msgspec.msgpack.decode(state, type=list[tuple[int, str, Alert]])
-        known = {rule.name for rule in self.rules} | {SILENT.name}
+        known = {rule.name for rule in (*self.rules, *self.fleet_rules, SILENT)}
         self._active = {(row, rule): alert for row, rule, alert in stored if rule in known}
         return [
             self._event(Rule(rule, alert.kind), row, now_ns, "resolved", alert)

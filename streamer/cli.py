@@ -33,6 +33,10 @@ COMMANDS = {
         "streamer.commands.evaluate",
         "say how good it is, where the faults are known",
     ),
+    "tune": (
+        "streamer.commands.tune",
+        "say what other limits would have said of a recording",
+    ),
     "version": ("streamer.commands.version", "say which Telltale this is and how it was built"),
 }
 """Command → its module, which offers ``add_arguments(parser)`` and ``main(args) -> int``, and what

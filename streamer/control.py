@@ -29,6 +29,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from streamer.condition import ComponentHealth
 from streamer.records import VerbName
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,9 @@ class MachineState(msgspec.Struct, frozen=True):
     ready: float
     """Share of its learning that is done, 0 … 1."""
     alerts: list[StandingAlert]
+    progress: str = ""
+    """What it has learnt and what it still has to, for a person."""
+    health: list[ComponentHealth] = []
 
 
 class Answer(msgspec.Struct, frozen=True):

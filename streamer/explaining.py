@@ -19,8 +19,8 @@ class Context(Protocol):
 
     def explain(
         self, rows: Rows, times: Times, shown: Values, full: Values, learn: Mask
-    ) -> tuple[Values, Values]:
-        """Residuals in σ and expected values in the sensor's unit, both f8[n, S].
+    ) -> tuple[Values, Values, Values]:
+        """Residuals in σ; expected values and one σ about them in the sensor's unit; each f8[n, S].
 
         ``shown`` are the values to be explained, ``full`` the same with what earlier readings left
         filled in; rows with ``learn`` may be learnt.
@@ -35,6 +35,9 @@ class Context(Protocol):
     def ready(self, row: int) -> float:
         """Share of the learning that is done, 0 … 1."""
 
+    def progress(self, row: int) -> list[str]:
+        """What is known and what is not, for a person; nothing where there is nothing to say."""
+
 
 def context_of(config: MachineClass) -> Context:
     """The context of a class, as its configuration wants it."""
@@ -42,10 +45,11 @@ def context_of(config: MachineClass) -> Context:
 
 
 class _Regression:
-    """On all context sensors; those of role both on the ones that stand before them."""
+    """On all context sensors, and on those of role both that stand before the sensor."""
 
     def __init__(self, config: MachineClass) -> None:
         names, sensors, settings = list(config.sensors), config.sensors.values(), config.context
+        self._names = names
         resolutions = [sensor.resolution for sensor in sensors]
         explaining = list(config.explaining)
         self._basis = ContextBasis(
@@ -67,17 +71,26 @@ class _Regression:
         )
 
     def _depth(self, name: str, config: MachineClass, explaining: Sequence[str]) -> int:
+        """How many leading features explain a sensor.
+
+        Those of the contexts, and of role both those that stand before it.
+        """
         if name not in config.health:
             return 0
-        before = explaining.index(name) if name in explaining else len(explaining)
-        return 1 + before * self._basis.each
+        names = list(config.sensors)
+        known = [
+            other
+            for other in explaining
+            if config.sensors[other].role == "context" or names.index(other) < names.index(name)
+        ]
+        return int(self._basis.start[len(known)])
 
     def explain(
         self, rows: Rows, times: Times, shown: Values, full: Values, learn: Mask
-    ) -> tuple[Values, Values]:
+    ) -> tuple[Values, Values, Values]:
         features, valid = self._basis.walk(rows, times, full)
         said = self._regression.walk(rows, times, shown, full, features, valid, learn)
-        return said.residuals, said.expected
+        return said.residuals, said.expected, said.band
 
     def fleets(self) -> Mapping[str, Fleet]:
         return {"basis": self._basis, "context": self._regression}
@@ -87,6 +100,20 @@ class _Regression:
 
     def ready(self, row: int) -> float:
         return self._regression.ready(row)
+
+    def progress(self, row: int) -> list[str]:
+        one, state = self._regression, self._regression.state
+        done, whole = float(state["moments"][row]), one.learn_s / one.moment_s
+        later, said = int(state["extended"][row]), []
+        if done < whole:
+            said.append(f"context {int(done):,} of {whole:,.0f} moments")
+        elif later:
+            said.append(f"context known, {later:,} moments of what was new added since")
+        gathered, renew = state["renewing"][row, :, 0], one.renew_s / one.moment_s
+        for sensor in np.flatnonzero((gathered > 0) & (gathered < renew + 1)):
+            share = f"{int(gathered[sensor] - 1):,} of {renew:,.0f} moments"
+            said.append(f"{self._names[sensor]} learns its level anew, {share}")
+        return said
 
 
 class _Slots:
@@ -113,13 +140,15 @@ class _Slots:
 
     def explain(
         self, rows: Rows, times: Times, shown: Values, full: Values, learn: Mask
-    ) -> tuple[Values, Values]:
+    ) -> tuple[Values, Values, Values]:
         del learn  # what may not be learnt is not shown: a slot that is frozen learns nothing
         offsets = np.zeros_like(full)
         for sensor, other in self._relative:
             offsets[:, sensor] = full[:, other]
         residuals, expected = self._slots.walk(rows, times, shown - offsets, full)
-        return residuals, expected + offsets
+        # σ is what a residual was divided by; of one that is 0 it is not told.
+        off = np.where(residuals == 0, np.nan, residuals)
+        return residuals, expected + offsets, np.abs((shown - offsets - expected) / off)
 
     def fleets(self) -> Mapping[str, Fleet]:
         return {"context": self._slots}
@@ -129,3 +158,13 @@ class _Slots:
 
     def ready(self, row: int) -> float:
         return self._slots.ready(row)
+
+    def progress(self, row: int) -> list[str]:
+        count = self._slots.state["count"][row]
+        bins, share = int((count > 0).sum()), self._slots.ready(row)
+        whole = bins * self._slots.bin_readings
+        if share >= 1:
+            return []
+        if not bins:
+            return ["context has read nothing yet"]
+        return [f"context {int(count.sum()):,} of {whole:,} readings in {bins} bins"]

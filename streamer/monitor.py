@@ -21,15 +21,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import attribution, quality
+from detectors import quality
 from streamer.alerts import AlertBook, Rule
 from streamer.config import InstrumentRule, MachineClass, MachineRule, SilentRule
-from streamer.records import AlertEvent, Columns, Machine, Points, Schema, Tick, Times, Verb
 from streamer.panel import Panel
+from streamer.records import AlertEvent, Columns, Machine, Points, Schema, Tick, Times, Verb
 from streamer.service import hidden
-from streamer.stages import Block, Stages
+from streamer.stages import Block, Stages, excused
 from streamer.verbs import Orders
-from streamer.why import Explainer
+from streamer.why import Explainer, fleet_rules
 
 
 class Judged(NamedTuple):
@@ -54,9 +54,10 @@ class ClassMonitor:
 
     def __init__(self, name: str, config: MachineClass, machines: Sequence[Machine]) -> None:
         self.name = name
-        self.schema = Schema(name, tuple(config.sensors), config.score_columns)
+        columns = (*config.score_columns, *config.health_columns)
+        self.schema = Schema(name, tuple(config.sensors), columns)
         self.stages = Stages(config)
-        self.book = AlertBook(machines, _rules(config), _silent_s(config))
+        self.book = AlertBook(machines, _rules(config), _silent_s(config), fleet_rules(config))
         self._config = config
         self._machines = machines
         self._orders = Orders(self.stages, self.book, machines, self.schema.sensors)
@@ -72,11 +73,13 @@ class ClassMonitor:
         fresh = np.flatnonzero(readings.flags == 0)
         everything = len(fresh) == len(readings.rows)
         block, severities = self._score(readings if everything else _take(readings, fresh))
+        rules = [*self.book.rules, *self.book.fleet_rules]
         alerts = self.book.judge(
             block.rows,
             block.times,
             severities,
-            lambda i, r: self._explainer.why(block, i, self.book.rules[r]),
+            lambda i, r: self._explainer.why(block, i, rules[r]),
+            list(self.stages.siblings.severity(block.shared).T),
         )
         return Judged(self._points(readings, block, fresh), alerts, block)
 
@@ -107,8 +110,12 @@ class ClassMonitor:
         found = stages.findings(rows, times, believed, in_service)
         scores = self._columns.empty(len(rows))
         charted = self._panel.run_frozen(rows, times, found, scores)
-        blame = stages.attribution.walk(rows, times, found.residuals, *charted)
-        together = stages.siblings.walk(rows, *charted)
+        sides = charted.alone, charted.beside
+        blame = stages.attribution.walk(rows, times, found.residuals, *sides)
+        shared = stages.siblings.walk(rows, *sides)
+        severities, health = stages.health_of(
+            rows, times, self._panel.severities(scores, excused(blame, shared)), found
+        )
         learn = stages.gate.walk(rows, times, self._columns.severity(scores, self._panel.frozen))
         learn[in_service] = 0
         self._panel.run_learning(rows, times, found, learn, scores)
@@ -120,14 +127,18 @@ class ClassMonitor:
             values=readings.values,
             codes=codes,
             expected=found.expected,
+            band=found.band,
             residuals=residuals,
             scores=scores,
+            charted=charted,
             blame=blame,
-            together=together,
+            shared=shared,
+            severities=severities,
+            health=health,
             doubts=doubts,
         )
-        severities = [self._severity(rule, block, instrument) for rule in self.book.rules]
-        return block, [hidden(severity, in_service) for severity in severities]
+        told = [self._severity(rule, block, instrument) for rule in self.book.rules]
+        return block, [hidden(severity, in_service) for severity in told]
 
     def _severity(
         self, rule: Rule, block: Block, instrument: NDArray[np.float64]
@@ -135,8 +146,7 @@ class ClassMonitor:
         """What a rule goes by: a sensor that is not believed speaks for its instrument alone."""
         spec = self._config.alerts[rule.name]
         if isinstance(spec, InstrumentRule):
-            blamed = np.isin(block.blame, attribution.INSTRUMENT).any(axis=1)
-            return np.where(blamed, np.fmax(instrument, 1.0), instrument)
+            return np.where(block.blamed.any(axis=1), np.fmax(instrument, 1.0), instrument)
         assert isinstance(spec, MachineRule)
         believed = self._columns.without(block.scores, block.excused)
         return self._columns.severity(believed, spec.detectors)
@@ -144,12 +154,13 @@ class ClassMonitor:
     def _points(self, readings: Columns, block: Block, fresh: NDArray[np.intp]) -> Points:
         """What the sinks get: every reading, the late ones without scores."""
         severity = self._columns.severity(block.scores, [*self.stages.detectors])
+        said = np.hstack([block.scores, block.health])
         n = len(readings.rows)
         if len(fresh) == n:
-            return Points(self.schema, readings, block.scores, severity, block.codes)
-        scores, strangeness = self._columns.empty(n), np.full(n, np.nan)
+            return Points(self.schema, readings, said, severity, block.codes)
+        scores, strangeness = np.full((n, said.shape[1]), np.nan), np.full(n, np.nan)
         codes = np.zeros((n, len(self.schema.sensors)), dtype=np.uint8)
-        scores[fresh], strangeness[fresh], codes[fresh] = block.scores, severity, block.codes
+        scores[fresh], strangeness[fresh], codes[fresh] = said, severity, block.codes
         return Points(self.schema, readings, scores, strangeness, codes)
 
 

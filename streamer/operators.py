@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from streamer.condition import health_of, progress
 from streamer.control import Answer, Asked, Caller, MachineState, Request, StandingAlert
 from streamer.labels import shown
 from streamer.pipeline import Pipeline
@@ -153,6 +154,8 @@ def _state(
         last_seen_ns=None if last_seen_ns < 0 else last_seen_ns,
         ready=stages.ready(row),
         alerts=alerts,
+        progress=progress(stages, row),
+        health=health_of(stages, row),
     )
 
 

@@ -7,23 +7,14 @@ learn, and whether a sensor or the machine is to blame.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import FleetDetector, Mask, Rows, Times, Values
 from detectors.ewma_multichart import EwmaMultichartFleet
 from streamer.score_columns import ScoreColumns
-from streamer.stages import Findings
-
-
-class Charted(NamedTuple):
-    """Signed severities of each judged sensor's charts, f8[n, H]; NaN where they are silent."""
-
-    alone: Values
-    """Of its residual."""
-    beside: Values
-    """Of its residual adjusted for the others."""
+from streamer.stages import Charted, Findings
 
 
 class Panel:
@@ -45,18 +36,27 @@ class Panel:
 
     def run_frozen(self, rows: Rows, times: Times, found: Findings, scores: Values) -> Charted:
         """Run all charts whose reference freezes by itself; they need no gate."""
-        charted = Charted(*(np.full(found.residuals.shape, np.nan) for _ in range(2)))
+        shape = found.residuals.shape
+        charted = Charted(
+            *(np.full(shape, np.nan) for _ in range(2)),
+            *(np.zeros(shape, dtype=np.int64) for _ in range(2)),
+        )
         always = np.ones(len(rows), dtype=np.uint8)
         for key in self.frozen:
             detector = self._detectors[key]
             if not isinstance(detector, EwmaMultichartFleet):
                 self._run(key, rows, times, found, always, scores)
                 continue
-            signed = detector.walk_signed(rows, times, _read(detector, found), always)
-            scores[:, self.columns.of[key]] = np.abs(signed)
-            side = charted.beside if detector.reads == "adjusted" else charted.alone
-            side[:] = signed / self._limits[key]
+            said = detector.walk_signed(rows, times, _read(detector, found), always)
+            scores[:, self.columns.of[key]] = np.abs(said.scores)
+            side, since = sides(charted, detector)
+            side[:], since[:] = said.scores / self._limits[key], said.onsets
         return charted
+
+    def severities(self, scores: Values, excused: NDArray[np.bool_]) -> Values:
+        """The largest severity of each sensor's frozen charts f8[n, H], 0 where it is excused."""
+        kept = self.columns.without(scores, excused)
+        return self.columns.per_sensor(kept, self.frozen, excused.shape[1])
 
     def run_learning(
         self, rows: Rows, times: Times, found: Findings, learn: Mask, scores: Values
@@ -66,7 +66,7 @@ class Panel:
             if key not in self.frozen:
                 self._run(key, rows, times, found, learn, scores)
 
-    def _run(
+    def _run(  # noqa: PLR0917 - the columns of one turn
         self, key: str, rows: Rows, times: Times, found: Findings, learn: Mask, scores: Values
     ) -> None:
         detector, columns, whole = self._detectors[key], self.columns.of[key], found.whole
@@ -77,6 +77,13 @@ class Panel:
             scores[whole, columns] = detector.walk(
                 rows[whole], times[whole], found.samples, learn[whole]
             )
+
+
+def sides(charted: Charted, detector: FleetDetector) -> tuple[Values, Times]:
+    """Where it stands what a multichart says: its signed severities, and since when."""
+    if detector.reads == "adjusted":
+        return charted.beside, charted.beside_since
+    return charted.alone, charted.alone_since
 
 
 def _read(detector: FleetDetector, found: Findings) -> Values:

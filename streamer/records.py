@@ -134,7 +134,8 @@ class Points:
 
 AlertState = Literal["pending", "firing", "resolved", "started", "done"]
 """The life of an alert; or of what an operator did, which is no alert: ``started``, ``done``."""
-AlertKind = Literal["machine", "instrument", "silent", "system", "operator"]
+AlertKind = Literal["machine", "instrument", "silent", "fleet", "system", "operator"]
+"""What it is about; ``fleet``: many machines of a class at once, and no fault of any of them."""
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,6 +147,18 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     detector: str = ""
     score: float | None = None
     limit: float | None = None
+    band: float | None = None
+    """One standard deviation about what is expected."""
+    direction: Literal["", "above", "below"] = ""
+    """On which side of what is expected the sensor is."""
+    onset_ns: int | None = None
+    """Since when, as the chart that found it estimates."""
+    contributions: dict[str, float] = {}
+    """Severities of the machine's other sensors, the five largest, falling."""
+    component: str = ""
+    """The worst component that the sensor belongs to, …"""
+    health: float | None = None
+    """… and its health index, 0 … 100."""
 
 
 class AlertEvent(msgspec.Struct, frozen=True):

@@ -50,8 +50,16 @@ class ScoreColumns:
         severity: Values = np.fmax.reduce(scores[:, columns] / self.limits[columns], axis=1)
         return severity
 
+    def per_sensor(self, scores: Values, keys: Sequence[str], sensors: int) -> Values:
+        """Largest score/limit of each sensor over the columns that are its own, f8[n, sensors]."""
+        largest = np.full((len(scores), sensors), np.nan)
+        for where in (self.of[key] for key in keys):
+            if where.stop - where.start == sensors:
+                np.fmax(largest, scores[:, where] / self.limits[where], out=largest)
+        return largest
+
     def without(self, scores: Values, sensors: NDArray[np.bool_]) -> Values:
-        """Scores with 0 for every spoken one of the ``sensors`` bool[n, H] that are not to count."""
+        """Scores with 0 for every spoken one of ``sensors`` bool[n, H], which are not to count."""
         if not sensors.any():
             return scores
         kept = scores.copy()

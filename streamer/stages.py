@@ -13,17 +13,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.assemble import Assembler
-from detectors.attribution import MACHINE, Attribution
+from detectors.attribution import INSTRUMENT, MACHINE, Attribution
 from detectors.base import Fleet, Mask, Rows, Values
+from detectors.health import HealthIndex
 from detectors.quality import Quality
 from detectors.reference import Gate
 from detectors.regression_adjustment import RegressionAdjustment
-from streamer.explaining import context_of
-from detectors.siblings import Siblings
+from detectors.siblings import Shared, Siblings
 from streamer.config import MachineClass
+from streamer.explaining import context_of
 from streamer.instrument import Doubt, InstrumentWatch
 from streamer.records import Times
 from streamer.service import STAGE, ServiceWatch, hidden
+
+BLOCK_S = 3600.0
+"""Operating time of the shortest blocks in which a component's history is kept."""
+
+
+class Charted(NamedTuple):
+    """What the multicharts say of each judged sensor, each [n, H]; NaN and 0 where they are silent.
+
+    Severities are signed: below zero the sensor reads less than it should.
+    """
+
+    alone: Values
+    """Severity of its residual."""
+    beside: Values
+    """Severity of its residual adjusted for the others."""
+    alone_since: Times
+    """Since when it has been away, ns."""
+    beside_since: Times
 
 
 class Block(NamedTuple):
@@ -34,20 +53,38 @@ class Block(NamedTuple):
     values: Values
     codes: Mask
     expected: Values
+    band: Values
+    """One standard deviation of a value about what is expected, in the sensor's unit."""
     residuals: Values
     """What is left of each value when its context has explained its share, standardised."""
     scores: Values
+    charted: Charted
     blame: Mask
     """Per judged sensor: what its strangeness is put down to, a code of `detectors.attribution`."""
-    together: Mask
-    """Per judged sensor: whether other machines share its strangeness."""
+    shared: Shared
+    """Which strangeness other machines share."""
+    severities: Values
+    """Per judged sensor: what its frozen charts said last, 0 where it is excused."""
+    health: Values
+    """Health index of each component, 0 … 100."""
     doubts: dict[int, Doubt]
+
+    @property
+    def blamed(self) -> NDArray[np.bool_]:
+        """Per judged sensor: whether its instrument is to blame, and it alone."""
+        blamed: NDArray[np.bool_] = np.isin(self.blame, INSTRUMENT) & (self.shared.together == 0)
+        return blamed
 
     @property
     def excused(self) -> NDArray[np.bool_]:
         """Per judged sensor: whether its strangeness is not put down to the machine."""
-        excused: NDArray[np.bool_] = (self.blame != MACHINE) | (self.together != 0)
-        return excused
+        return excused(self.blame, self.shared)
+
+
+def excused(blame: Mask, shared: Shared) -> NDArray[np.bool_]:
+    """Whether a sensor's strangeness is put down to its instrument or to all of the fleet."""
+    found: NDArray[np.bool_] = (blame != MACHINE) | (shared.together != 0)
+    return found
 
 
 class Findings(NamedTuple):
@@ -65,6 +102,10 @@ class Findings(NamedTuple):
     """… and the residuals of those rows, f8[whole, H]."""
     expected: Values
     """In each sensor's unit, f8[n, S]."""
+    band: Values
+    """One standard deviation about it, f8[n, S]."""
+    operating: Mask
+    """Whether the machine does what wears it, u1[n]."""
 
 
 class Stages:
@@ -78,11 +119,17 @@ class Stages:
         Name → detector over the health sensors' residuals.
     service
         Which machines are in maintenance.
+    components
+        Names of those that have a health index.
     """
 
     def __init__(self, config: MachineClass) -> None:
         names, sensors = list(config.sensors), list(config.sensors.values())
         self.health = [names.index(name) for name in config.health]
+        regime = config.regime
+        self._regime = None if regime is None else (names.index(regime.sensor), regime.judged)
+        moving = config.moving
+        self._moving = None if moving is None else (names.index(moving.sensor), moving.above)
         n, judged = len(sensors), [i in self.health for i in range(len(sensors))]
         explaining = [name in config.explaining for name in names]
         age_s, sample_s = config.max_age_s, config.sample_s
@@ -101,28 +148,67 @@ class Stages:
         )
         self.attribution = _attribution(config)
         self.siblings = Siblings(len(self.health))
+        self.components = tuple(config.parts)
+        self.severities = Assembler(len(self.health), max_age_s=age_s)
+        self.condition = _condition(config)
+        self._zoned = any(sensor.zones is not None for sensor in sensors)
         self.gate = Gate()
         self.service = ServiceWatch()
         self.detectors = {key: one.build(len(self.health)) for key, one in config.detectors.items()}
+        self.adjusts = any(one.reads == "adjusted" for one in self.detectors.values())
 
     def findings(
         self, rows: Rows, times: Times, believed: Values, in_service: NDArray[np.bool_]
     ) -> Findings:
         """What there is to be judged of believed values: residuals, and how they fit together."""
         full, due = self.assemble.assemble(rows, times, believed)
-        due[in_service] = 0
-        shown = hidden(believed, in_service)
-        residuals, expected = self.context.explain(rows, times, shown, full, due)
+        apart = in_service | self._elsewhere(full)
+        due[apart] = 0
+        shown = hidden(believed, apart)
+        residuals, expected, band = self.context.explain(rows, times, shown, full, due)
         sampled, complete = self.samples.assemble(rows, times, residuals)
         whole = np.flatnonzero(complete)
         samples = self.judged(sampled[whole])
         adjusted = np.full((len(rows), len(self.health)), np.nan)
-        if any(detector.reads == "adjusted" for detector in self.detectors.values()):
+        if self.adjusts:
             learn = np.ones(len(whole), dtype=np.uint8)
             adjusted[whole] = self.adjustment.walk(rows[whole], times[whole], samples, learn)
         return Findings(
-            self.judged(shown), self.judged(residuals), adjusted, whole, samples, expected
+            values=self.judged(shown),
+            residuals=self.judged(residuals),
+            adjusted=adjusted,
+            whole=whole,
+            samples=samples,
+            expected=expected,
+            band=band,
+            operating=(self._moves(full) & ~apart).astype(np.uint8),
         )
+
+    def health_of(
+        self, rows: Rows, times: Times, severities: Values, found: Findings
+    ) -> tuple[Values, Values]:
+        """What is known of each sensor's severity f8[n, H], and each component's index f8[n, C].
+
+        ``severities`` f8[n, H] are those of the sensors that spoke; the others keep what they said.
+        """
+        full, _ = self.severities.assemble(rows, times, severities)
+        values = found.values if self._zoned else None
+        return full, self.condition.walk(rows, times, full, found.operating, values)
+
+    def _moves(self, full: Values) -> NDArray[np.bool_]:
+        """Whether the machine is known to move, bool[n]."""
+        if self._moving is None:
+            return np.ones(len(full), dtype=np.bool_)
+        moves: NDArray[np.bool_] = full[:, self._moving[0]] > self._moving[1]
+        return moves
+
+    def _elsewhere(self, full: Values) -> NDArray[np.bool_]:
+        """Whether the machine says of itself that it does what it is not judged by, bool[n]."""
+        if self._regime is None:
+            return np.zeros(len(full), dtype=np.bool_)
+        state, judged = full[:, self._regime[0]], self._regime[1]
+        elsewhere: NDArray[np.bool_] = np.isfinite(state) & ~np.isin(state, judged)
+        return elsewhere
 
     def judged(self, columns: Values) -> Values:
         """The health sensors' columns of f8[n, S], in order."""
@@ -161,9 +247,21 @@ class Stages:
         self.context.accept(row, [self.health[i] for i in judged])
         for fleet in (self.attribution, *self.detectors.values()):
             fleet.accept(row, judged)
+        self._as_new(row, judged)
+
+    def _as_new(self, row: int, judged: Sequence[int]) -> None:
+        """Begin the health of the components of these sensors anew; none: of all."""
+        if not judged:
+            self.severities.forget(row)
+        self.severities.state["last"][row, list(judged)] = np.nan
+        for number, columns in enumerate(self.condition.columns):
+            if not judged or set(columns) & set(judged):
+                self.condition.reset(row, number)
 
     def renew(self, row: int, sensors: Sequence[int] = ()) -> None:
-        """The machine is back from maintenance, with parts that read differently."""
+        """The machine is back from maintenance, with parts or instruments that read differently."""
+        if sensors:  # named are those that were worked on, instruments among them
+            self.quality.accept(row, sensors)
         self.accept(row, sensors)
 
     def relearn(self, row: int, sensors: Sequence[int] = ()) -> None:
@@ -175,12 +273,14 @@ class Stages:
         stages = (self.samples, self.adjustment, self.attribution, self.siblings, self.gate)
         for fleet in (*self.context.fleets().values(), *stages, *self.detectors.values()):
             fleet.forget(row)
+        self._as_new(row, ())
 
     def ready(self, row: int) -> float:
-        """Share of a machine's learning that is done, 0 … 1: its slowest stage decides."""
+        """Share of a machine's learning that is done, 0 … 1: the mean of its stages."""
         stages: list[Callable[[int], float]] = [self.context.ready]
         stages += [detector.ready for detector in self.detectors.values()]
-        return min(ready(row) for ready in stages)
+        stages += [self.adjustment.ready] if self.adjusts else []
+        return sum(ready(row) for ready in stages) / len(stages)
 
     def _fleets(self) -> dict[str, Fleet]:
         return {
@@ -192,6 +292,8 @@ class Stages:
             "adjustment": self.adjustment,
             "attribution": self.attribution,
             "siblings": self.siblings,
+            "severities": self.severities,
+            "health": self.condition,
             "gate": self.gate,
             STAGE: self.service,
             **{f"detector.{key}": detector for key, detector in self.detectors.items()},
@@ -216,6 +318,18 @@ def _or_learnt(limit: float | None) -> float:
     return np.nan if limit is None else limit
 
 
+def _condition(config: MachineClass) -> HealthIndex:
+    judged = list(config.health)
+    gap_s = min(config.max_age_s, 1e7)
+    return HealthIndex(
+        len(judged),
+        components=[[judged.index(name) for name in part] for part in config.parts.values()],
+        zones=[config.sensors[name].zones for name in judged],
+        block_s=max(BLOCK_S, gap_s),
+        max_gap_s=gap_s,
+    )
+
+
 def _attribution(config: MachineClass) -> Attribution:
     judged = list(config.health)
     sensors = [config.sensors[name] for name in judged]
@@ -232,6 +346,6 @@ def _attribution(config: MachineClass) -> Attribution:
 
 
 def _explainer(name: str, both: Sequence[str], judged: Sequence[str]) -> int:
-    """The judged sensor on which a sensor's expectation chiefly rests: the last that explains it."""
-    before = both[: both.index(name)] if name in both else both
+    """The judged sensor that an expectation chiefly rests on: the last that explains it."""
+    before = [other for other in both if judged.index(other) < judged.index(name)]
     return judged.index(before[-1]) if before else -1

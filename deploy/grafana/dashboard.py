@@ -72,6 +72,7 @@ def panels(config: Config) -> list[Sized]:
         (8, 8, _table("Alerts now", queries.alerts_now(config))),
         (WIDTH, 1, _row("Scores and their limits")),
         *((8, 7, _scores(config, name, limits)) for name, limits in _limits(config).items()),
+        (8, 7, _health(config)),
         (WIDTH, 8, _table("Alerts in this time", queries.events(config))),
         (WIDTH, 1, _row("Readings")),
         # Last, for it becomes as many panels as there are sensors.
@@ -103,6 +104,14 @@ def _scores(config: Config, detector: str, limits: Sequence[float]) -> Json:
     # A column is max_<detector>_<sensor>, or max_<detector> where it looks at all sensors.
     renamed = {"regex": f"max_(?:{re.escape(detector)}_)?(.*)", "renamePattern": "$1"}
     return panel | {"transformations": [{"id": "renameByRegex", "options": renamed}]}
+
+
+def _health(config: Config) -> Json:
+    panel = _series(config, "Health of components", queries.health(config))
+    panel["fieldConfig"]["defaults"] |= {"min": 0, "max": 100}
+    renamed = {"regex": "min_health_(.*)", "renamePattern": "$1"}
+    told = {"transformations": [{"id": "renameByRegex", "options": renamed}]}
+    return panel | told | {"description": "100: as new; 67: at the limit; 0: at four times it."}
 
 
 def _limits(config: Config) -> dict[str, list[float]]:

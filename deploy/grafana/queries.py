@@ -20,7 +20,7 @@ SOURCE: Json = {"type": "influxdb", "uid": "telltale"}
 """The data source as everything else names it."""
 
 EVENT = ("state", "kind", "rule", "reason", "sensor", "value", "expected", "score", "limit")
-NOT_SENSORS = rf"({'|'.join(DETECTORS)}|river\.)|(severity|late)$"
+NOT_SENSORS = rf"({'|'.join(DETECTORS)}|river\.|health_)|(severity|late)$"
 """Fields of a reading that are not its values: a regular expression for their beginnings."""
 
 
@@ -71,6 +71,11 @@ def severity(config: Config) -> str:
 def scores(config: Config, detector: str) -> str:
     """The worst of each interval, of all columns of a detector: ``max_<column>``."""
     return _per_interval(config, f"max(/^{re.escape(detector)}(_|$)/)")
+
+
+def health(config: Config) -> str:
+    """The worst of each interval, of all components: ``min_health_<component>``."""
+    return _per_interval(config, "min(/^health_/)")
 
 
 def reading(config: Config) -> str:

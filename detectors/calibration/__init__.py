@@ -5,12 +5,14 @@ nothing wrong (ARL0) it should be long, after a shift short. A budget of false a
 and an ARL0 is a limit. 3σ limits at 1 Hz would alarm every 6 minutes and signal.
 
 All of it holds for independent Gaussian residuals. Those of a machine are neither: neighbours in
-time are alike, tails are heavy. Take a limit from here as the least that can do.
+time are alike, tails are heavy. Take a limit from here as the least that can do; that of the EWMA
+multicharts is another matter, a tail fitted to what they do.
 """
 
-from detectors.calibration.budget import PERIODS_S, arl0_for
+from detectors.calibration.budget import PERIODS_S, arl0_for, per_month
 from detectors.calibration.cusum import cusum_arl, cusum_limit
 from detectors.calibration.ewma import ewma_arl, ewma_limit
+from detectors.calibration.multichart import Delays, multichart_limit, multichart_rate
 from detectors.calibration.multivariate import mewma_arl, mewma_limit, t2_limit
 from detectors.calibration.shewhart import (
     RULES,
@@ -23,6 +25,7 @@ from detectors.calibration.shewhart import (
 __all__ = [
     "PERIODS_S",
     "RULES",
+    "Delays",
     "arl0_for",
     "cusum_arl",
     "cusum_limit",
@@ -30,6 +33,9 @@ __all__ = [
     "ewma_limit",
     "mewma_arl",
     "mewma_limit",
+    "multichart_limit",
+    "multichart_rate",
+    "per_month",
     "run_rules_arl",
     "run_rules_limit",
     "shewhart_arl",

@@ -5,6 +5,8 @@
 import cython
 from cython.cimports.libc.math import fabs, isnan
 
+DAY_NS = cython.declare(cython.longlong, 86_400_000_000_000)
+
 
 def walk(
     rows: cython.const[cython.int][::1],
@@ -33,6 +35,7 @@ def walk(
     known: cython.ushort[:, ::1],
     phase: cython.uchar[:, ::1],
     latched: cython.uchar[:, ::1],
+    calm_ns: cython.longlong[:, ::1],
 ) -> None:
     """Follow level and roughness of every residual, then judge the machine as a whole."""
     i: cython.Py_ssize_t
@@ -55,7 +58,8 @@ def walk(
                 listen(z[i, s], row, s, calm, silent_s, last, rough, record, heard_s)
                 follow(z[i, s], row, s, calm, silent_s, before, first, level, age_s, known, phase)
                 silent_s[row, s] = 0.0
-            release(i, row, alone, beside, harmless, explains, noise_ratio, rough, record, latched)
+            release(i, row, alone, beside, harmless, explains, noise_ratio, rough, record, times[i],
+                    latched, calm_ns)  # fmt: skip
             name_noise(i, row, alone, beside, inert, noise_ratio, rough, record, heard_s, latched)
             name(
                 i, row, alone, beside, inert, harmless, follower, explainer, explains, confirm_s,
@@ -335,9 +339,11 @@ def release(
     noise_ratio: cython.double,
     rough: cython.float[:, ::1],
     record: cython.float[:, ::1],
+    time: cython.longlong,
     latched: cython.uchar[:, ::1],
+    calm_ns: cython.longlong[:, ::1],
 ) -> cython.void:
-    """Take back what is calm again, and what others that are strange too have contradicted."""
+    """Take back what has been calm for a day, and what others strange as well have contradicted."""
     s: cython.Py_ssize_t
     top: cython.Py_ssize_t = strangest(i, alone, beside)
     if top < 0:
@@ -353,15 +359,43 @@ def release(
             if not noise or beyond(alone, i, row, 1.0, latched):
                 latched[row, s] = 0
         elif not (latched[row, s] == 4 and explains[s]) and (
-            (larger(alone[i, s], beside[i, s]) < 0.5 and not silent(alone, beside, i, s))
+            rested(i, row, s, time, alone, beside, latched, calm_ns)
             or (3 <= latched[row, s] <= 4 and strange)
             or (latched[row, s] >= 5 and bad)
         ):
             latched[row, s] = 0
+            calm_ns[row, s] = 0
         misled = misled or latched[row, s] == 5
     for s in range(alone.shape[1]):
         if latched[row, s] == 4 and explains[s] and not misled:
             latched[row, s] = 0
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def rested(
+    i: cython.Py_ssize_t,
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    time: cython.longlong,
+    alone: cython.const[cython.double][:, ::1],
+    beside: cython.const[cython.double][:, ::1],
+    latched: cython.uchar[:, ::1],
+    calm_ns: cython.longlong[:, ::1],
+) -> cython.bint:
+    """Whether a sensor is calm, and where its instrument was blamed, has been so for a day."""
+    if silent(alone, beside, i, s):
+        return False
+    if not larger(alone[i, s], beside[i, s]) < 0.5:
+        calm_ns[row, s] = 0
+        return False
+    if latched[row, s] >= 5:
+        return True
+    if calm_ns[row, s] == 0:
+        calm_ns[row, s] = time
+    return time - calm_ns[row, s] >= DAY_NS
 
 
 @cython.cfunc

@@ -11,13 +11,14 @@ def walk(
     times: cython.const[cython.longlong][::1],
     full: cython.const[cython.double][:, ::1],
     context: cython.const[cython.int][::1],
+    start: cython.const[cython.int][::1],
     least: cython.const[cython.double][::1],
     lags_s: cython.const[cython.double][::1],
     knots: cython.int,
     warm_s: cython.double,
     settle_s: cython.double,
     heard: cython.uchar[::1],
-    first_ns: cython.longlong[::1],
+    first_ns: cython.longlong[:, ::1],
     since_ns: cython.longlong[::1],
     last_ns: cython.longlong[::1],
     low: cython.double[:, ::1],
@@ -30,32 +31,29 @@ def walk(
     i: cython.Py_ssize_t
     c: cython.Py_ssize_t
     row: cython.Py_ssize_t
-    warm: cython.bint
     n_contexts: cython.Py_ssize_t = context.shape[0]
-    each: cython.Py_ssize_t = (features.shape[1] - 1) // max(n_contexts, 1)
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
             if not heard[row]:
                 heard[row] = 1
-                first_ns[row] = since_ns[row] = last_ns[row] = times[i]
-            warm = n_contexts == 0 or (times[i] - first_ns[row]) * 1e-9 >= warm_s
+                since_ns[row] = last_ns[row] = times[i]
             if (times[i] - last_ns[row]) * 1e-9 > settle_s:
                 since_ns[row] = times[i]
             for c in range(n_contexts):
-                follow(i, c, row, times[i], full, context, lags_s, warm, since_ns, last_ns, low,
-                       high, lagged)  # fmt: skip
+                follow(i, c, row, times[i], full, context, lags_s, warm_s, first_ns, since_ns,
+                       last_ns, low, high, lagged)  # fmt: skip
             last_ns[row] = max(last_ns[row], times[i])
-            if not warm or (n_contexts and (times[i] - since_ns[row]) * 1e-9 < settle_s):
+            if n_contexts and (times[i] - since_ns[row]) * 1e-9 < settle_s:
                 continue
             features[i, 0] = 1.0
             valid[i] = 1
             for c in range(n_contexts):
-                if isnan(full[i, context[c]]):
+                if isnan(full[i, context[c]]) or (times[i] - first_ns[row, c]) * 1e-9 < warm_s:
                     break
-                write(i, c, row, 1 + c * each, full[i, context[c]], least[c], lags_s.shape[0],
-                      knots, low, high, lagged, features)  # fmt: skip
-                valid[i] += cython.cast(cython.int, each)
+                write(i, c, row, start, full[i, context[c]], least[c], lags_s.shape[0], knots,
+                      low, high, lagged, features)  # fmt: skip
+                valid[i] = start[c + 1]
 
 
 @cython.cfunc
@@ -70,7 +68,8 @@ def follow(
     full: cython.const[cython.double][:, ::1],
     context: cython.const[cython.int][::1],
     lags_s: cython.const[cython.double][::1],
-    warm: cython.bint,
+    warm_s: cython.double,
+    first_ns: cython.longlong[:, ::1],
     since_ns: cython.longlong[::1],
     last_ns: cython.longlong[::1],
     low: cython.double[:, ::1],
@@ -82,11 +81,12 @@ def follow(
     x: cython.double = full[i, context[c]]
     if isnan(x):
         return
-    if not warm:
-        if isnan(low[row, c]) or x < low[row, c]:
-            low[row, c] = x
-        if isnan(high[row, c]) or x > high[row, c]:
-            high[row, c] = x
+    if isnan(low[row, c]):
+        first_ns[row, c] = time
+        low[row, c] = high[row, c] = x
+    if (time - first_ns[row, c]) * 1e-9 < warm_s:
+        low[row, c] = min(x, low[row, c])
+        high[row, c] = max(x, high[row, c])
     for k in range(lags_s.shape[0]):
         if isnan(lagged[row, c, k]) or since_ns[row] == time:
             lagged[row, c, k] = x
@@ -104,7 +104,7 @@ def write(
     i: cython.Py_ssize_t,
     c: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
-    at: cython.Py_ssize_t,
+    start: cython.const[cython.int][::1],
     x: cython.double,
     least: cython.double,
     n_lags: cython.Py_ssize_t,
@@ -114,8 +114,9 @@ def write(
     lagged: cython.double[:, :, ::1],
     features: cython.double[:, ::1],
 ) -> cython.void:
-    """Write one context's value, its bends, and its low-passes with the square of the middle one."""
+    """Write one context's value, bends, low-passes and products with the contexts before it."""
     k: cython.Py_ssize_t
+    at: cython.Py_ssize_t = start[c]
     width: cython.double = max(high[row, c] - low[row, c], least)
     u: cython.double = (x - low[row, c]) / width
     features[i, at] = u
@@ -131,3 +132,6 @@ def write(
         if k == n_lags // 2:
             features[i, at] = u * u
             at += 1
+    for k in range(c):
+        features[i, at] = features[i, start[c]] * features[i, start[k]]
+        at += 1

@@ -51,7 +51,8 @@ def walk(
     i: cython.Py_ssize_t
     j: cython.Py_ssize_t
     row: cython.Py_ssize_t
-    p: cython.Py_ssize_t = features.shape[1]
+    p: cython.Py_ssize_t = phi.shape[0]
+    known: cython.int
     weight: cython.double
     worst: cython.double
     with cython.nogil:
@@ -59,32 +60,31 @@ def walk(
             row = rows[i]
             if factor[row, 0] == 0.0:
                 begin(row, p, times[i], ridge, learnt_ns, factor)
-            for j in range(valid[i]):
+            known = valid[i] if valid[i] < p else cython.cast(cython.int, p)
+            for j in range(known):
                 phi[j] = y[j] = features[i, j]
-            solve(row, valid[i], p, factor, y)
-            worst = predict(
-                row, valid[i], full, i, nan, depth, start, origin, target, y, aim, lever
-            )
+            solve(row, known, p, factor, y)
+            worst = predict(row, known, full, i, nan, depth, start, origin, target, y, aim, lever)
             judge(
-                row, times[i], i, values, familiar, level_s, floor, squares, freedom, level,
-                level_ns, renewing, aim, lever, residuals, expected, band,
+                row, times[i], i, values, familiar, renew_moments, level_s, floor, squares, freedom,
+                level, level_ns, renewing, aim, lever, residuals, expected, band,
             )  # fmt: skip
-            if not learn[i] or valid[i] < p:
+            if not learn[i] or known < p:
                 continue
             weight = min((times[i] - learnt_ns[row]) * 1e-9 / moment_s, 1.0)
             learnt_ns[row] = max(times[i], learnt_ns[row])
             if weight <= 0.0:
                 continue
             renew(
-                row, i, weight, renew_moments, full, depth, start, factor, origin, target, aim,
-                lever, familiar, renewing,
+                row, i, weight, renew_moments, full, depth, start, factor, origin, target, squares,
+                freedom, moments, aim, lever, familiar, renewing,
             )  # fmt: skip
             if moments[row] >= learn_moments:
                 if worst <= familiar or suspected(row, depth, level):
                     continue
                 extended[row] += weight
             moments[row] += weight
-            teach(row, i, weight, full, depth, floor, squares, freedom, moments, aim, lever)
+            teach(row, i, weight, full, depth, floor, squares, freedom, aim, lever)
             include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim)
 
 
@@ -178,6 +178,7 @@ def judge(
     i: cython.Py_ssize_t,
     values: cython.const[cython.double][:, ::1],
     familiar: cython.double,
+    renew_moments: cython.double,
     level_s: cython.double,
     floor: cython.const[cython.double][::1],
     squares: cython.double[:, ::1],
@@ -195,7 +196,9 @@ def judge(
     s: cython.Py_ssize_t
     z: cython.double
     for s in range(values.shape[1]):
-        if not lever[s] <= familiar or freedom[row, s] < 30.0 or renewing[row, s, 0] > 0.0:
+        if not lever[s] <= familiar or freedom[row, s] < 30.0:
+            continue
+        if 0.0 < renewing[row, s, 0] < renew_moments + 1.0:
             continue
         expected[i, s] = aim[s]
         band[i, s] = max(sqrt(squares[row, s] / freedom[row, s]), floor[s]) * sqrt(1.0 + lever[s])
@@ -237,7 +240,6 @@ def teach(
     floor: cython.const[cython.double][::1],
     squares: cython.double[:, ::1],
     freedom: cython.double[:, ::1],
-    moments: cython.double[::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
 ) -> cython.void:
@@ -329,40 +331,94 @@ def renew(
     factor: cython.double[:, ::1],
     origin: cython.double[:, ::1],
     target: cython.double[:, ::1],
+    squares: cython.double[:, ::1],
+    freedom: cython.double[:, ::1],
+    moments: cython.double[::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
     familiar: cython.double,
     renewing: cython.double[:, :, ::1],
 ) -> cython.void:
-    """Learn anew the level and the gain of sensors on which somebody has worked.
+    """Gather what sensors read on which somebody has worked, and fit them anew now and then.
 
-    ``renewing`` holds per sensor: weight + 1, Σe, Σx, Σe², Σex over predictions e and values x.
+    ``renewing`` holds per sensor: weight + 1, Σe, Σx, Σe², Σex, Σx² over predictions e, values x.
     """
     s: cython.Py_ssize_t
-    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
     e: cython.double
     x: cython.double
     n: cython.double
-    gain: cython.double
+    mark: cython.double
     for s in range(depth.shape[0]):
         if renewing[row, s, 0] <= 0.0 or not lever[s] <= familiar or isnan(full[i, s]):
             continue
+        if freedom[row, s] < 30.0:  # nothing was learnt that could be learnt anew
+            continue
         e = aim[s] - origin[row, s]
         x = full[i, s] - origin[row, s]
+        n = renewing[row, s, 0] - 1.0
         renewing[row, s, 0] += weight
         renewing[row, s, 1] += weight * e
         renewing[row, s, 2] += weight * x
         renewing[row, s, 3] += weight * e * e
         renewing[row, s, 4] += weight * e * x
-        n = renewing[row, s, 0] - 1.0
-        if n < renew_moments:
-            continue
-        e = renewing[row, s, 1] / n
-        x = renewing[row, s, 2] / n
-        gain = renewing[row, s, 3] / n - e * e
-        gain = (renewing[row, s, 4] / n - e * x) / gain if gain > 0.0 else 1.0
-        for j in range(depth[s]):
-            target[row, start[s] + j] *= gain
-            target[row, start[s] + j] += (x - gain * e) * factor[row, j] if j < 1 else 0.0
-        for j in range(5):
+        renewing[row, s, 5] += weight * x * x
+        for k in range(4):
+            mark = renew_moments * (1 << k)
+            if n < mark <= n + weight:
+                fit(row, s, n + weight, k, depth, start, factor, target, squares, freedom,
+                    moments[row], renewing)  # fmt: skip
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def fit(
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    n: cython.double,
+    stage: cython.Py_ssize_t,
+    depth: cython.const[cython.int][::1],
+    start: cython.const[cython.int][::1],
+    factor: cython.double[:, ::1],
+    target: cython.double[:, ::1],
+    squares: cython.double[:, ::1],
+    freedom: cython.double[:, ::1],
+    moments: cython.double,
+    renewing: cython.double[:, :, ::1],
+) -> cython.void:
+    """Give a sensor a new level and gain; the gain only as far as its context has moved since.
+
+    One that reads as before keeps what it has.
+    """
+    j: cython.Py_ssize_t
+    e: cython.double = renewing[row, s, 1] / n
+    x: cython.double = renewing[row, s, 2] / n
+    ee: cython.double = renewing[row, s, 3] / n
+    ex: cython.double = renewing[row, s, 4] / n
+    xx: cython.double = renewing[row, s, 5] / n
+    variance: cython.double = squares[row, s] / freedom[row, s]
+    usual: cython.double = 0.0
+    gain: cython.double = 1.0
+    error: cython.double = xx - 2.0 * ex + ee
+    if stage == 0 and (x - e) * (x - e) < 0.25 * variance and error < 2.0 * variance:
+        for j in range(6):
+            renewing[row, s, j] = 0.0
+        return
+    for j in range(1, depth[s]):
+        usual += target[row, start[s] + j] * target[row, start[s] + j]
+    usual *= 0.03 / moments
+    if usual > 0.0:
+        gain = (ex - e * x + usual) / (ee - e * e + usual)
+    x -= gain * e
+    for j in range(depth[s]):
+        target[row, start[s] + j] *= gain
+    target[row, start[s]] += x * factor[row, 0]
+    renewing[row, s, 1] = n * (gain * e + x)
+    renewing[row, s, 3] = n * (gain * gain * ee + 2.0 * gain * x * e + x * x)
+    renewing[row, s, 4] = n * (gain * ex + x * renewing[row, s, 2] / n)
+    error = xx - 2.0 * renewing[row, s, 4] / n + renewing[row, s, 3] / n
+    squares[row, s] = max(0.25 * variance, min(4.0 * variance, error)) * freedom[row, s]
+    if stage == 3:
+        for j in range(6):
             renewing[row, s, j] = 0.0

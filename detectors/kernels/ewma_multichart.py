@@ -20,6 +20,7 @@ def walk(
     onset_ns: cython.longlong[:, ::1],
     side: cython.double[:, ::1],
     scores: cython.double[:, ::1],
+    onsets: cython.longlong[:, ::1],
     *,
     score: cython.bint,
     learn_s: cython.double,
@@ -51,17 +52,19 @@ def walk(
                         least, doubt,
                     )  # fmt: skip
                 if not learn[i]:
+                    onsets[i, s] = onset_ns[row, s]
                     continue
                 advance(row, s, x, step_s, scales_s, ewma, variance)
                 heard_ns[row, s] = max(times[i], heard_ns[row, s])
                 if learnt_s[row, s] < learn_s:
                     gather(row, s, min(step_s, gap_s), learnt_s, scales_s, ewma, variance, excess)
-                    onset_ns[row, s] = times[i]
+                    onset_ns[row, s] = onsets[i, s] = times[i]
                     continue
                 side[row, s] = strongest(row, s, 0.0, 0.0, learnt_s[row, s], scales_s, ewma,
                                          variance, excess, least, doubt)  # fmt: skip
                 if fabs(side[row, s]) < 2.0:
                     onset_ns[row, s] = times[i]
+                onsets[i, s] = onset_ns[row, s]
 
 
 @cython.cfunc

@@ -19,6 +19,8 @@ def walk(
     up: cython.longlong[::1],
     down: cython.longlong[::1],
     together: cython.uchar[:, ::1],
+    moved_with: cython.longlong[:, ::1],
+    heard: cython.longlong[::1],
 ) -> None:
     """Note which way each machine's sensors have moved, and where enough siblings moved as well."""
     i: cython.Py_ssize_t
@@ -33,15 +35,16 @@ def walk(
                 x = alone[i, s]
                 if isnan(x) or fabs(beside[i, s]) > fabs(x):
                     x = beside[i, s]
-                if isnan(x):
-                    continue
-                if not known[row]:
-                    known[row] = 1
-                    machines[0] += 1
-                up[s] += (1 if x >= moved else 0) - (1 if side[row, s] > 0 else 0)
-                down[s] += (1 if x <= -moved else 0) - (1 if side[row, s] < 0 else 0)
-                side[row, s] = 1 if x >= moved else -1 if x <= -moved else 0
-                if side[row, s] != 0:
-                    others = (up[s] if side[row, s] > 0 else down[s]) - 1
-                    if others >= least and others >= share * (machines[0] - 1):
-                        together[i, s] = 1
+                if not isnan(x):
+                    if not known[row]:
+                        known[row] = 1
+                        machines[0] += 1
+                    up[s] += (1 if x >= moved else 0) - (1 if side[row, s] > 0 else 0)
+                    down[s] += (1 if x <= -moved else 0) - (1 if side[row, s] < 0 else 0)
+                    side[row, s] = 1 if x >= moved else -1 if x <= -moved else 0
+                    if side[row, s] != 0:
+                        others = (up[s] if side[row, s] > 0 else down[s]) - 1
+                        if others >= least and others >= share * (machines[0] - 1):
+                            together[i, s] = 1
+                moved_with[i, s] = up[s] if up[s] >= down[s] else -down[s]
+            heard[i] = machines[0]

@@ -120,6 +120,7 @@ def _learning(state: MachineState) -> str:
 
 
 def _page(state: MachineState) -> str:
+    from streamer.condition import sentence
     from streamer.operators import time_of
 
     seen, since = state.last_seen_ns, state.in_service_since_ns
@@ -127,8 +128,9 @@ def _page(state: MachineState) -> str:
         f"{state.machine} ({state.machine_class})",
         f"  last reading {'never' if seen is None else time_of(seen)}",
         f"  in maintenance since {time_of(since)}" if since is not None else "  not in maintenance",
-        "  learning is done" if state.ready >= 1 else f"  {_learning(state)}",
+        f"  {state.progress}",
     ]
+    lines += [f"  health of {sentence(one)}" for one in state.health]
     lines += [
         f"  {alert.state}: {alert.rule}: {alert.reason} (since {time_of(alert.since_ns)})"
         for alert in state.alerts

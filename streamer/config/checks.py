@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from streamer.config.classes import MachineClass, MachineRule, SilentRule
+from streamer.config.classes import Context, MachineClass, MachineRule, SilentRule
 from streamer.config.errors import Problem, unknown
 from streamer.config.models import Config, Mqtt, Topic
 from streamer.config.yaml_marks import Path
@@ -12,7 +12,9 @@ from streamer.topics import SENSOR, Router, Rule, Template, subscriptions
 
 RESERVED_COLUMNS = {"false", "late", "machine", "severity", "state", "time", "true"}
 """Columns that stand beside the sensors in every sink, and words that SQLite takes for values even
-in quotes; ``quality_…`` is reserved as well."""
+in quotes."""
+RESERVED_PREFIXES = ("quality_", "health_")
+"""What the columns of verdicts and of components begin with."""
 RESERVED_LABELS = RESERVED_COLUMNS - {"machine"} | {
     "active",
     "detector",
@@ -27,6 +29,11 @@ RESERVED_LABELS = RESERVED_COLUMNS - {"machine"} | {
     "value",
 }
 """What an alert says of itself where it is stored beside the labels of its machine."""
+OF_METHOD = {
+    "regression": ("learn_s", "warm_s", "moment_s", "knots", "lags_s", "familiar", "renew_s"),
+    "slots": ("bins", "bin_readings"),
+}
+"""Keys that belong to one method of context, and say nothing to the other."""
 RESERVED_CLASSES = {"alerts"}
 """A class's name is the name of its table, and alerts have one too."""
 
@@ -108,10 +115,13 @@ def _class(name: str, one: MachineClass, topics: Sequence[Topic]) -> Iterator[Pr
         shown = " and ".join("/".join(labels) for labels in sorted(ways))
         yield Problem(path, f"has topics that name its machines differently: {shown}", of_key=True)
     yield from _sensors(one, {*_fields(topics)}, path)
-    yield from _context(one, path)
+    contexts = [*_context(one, path), *_of_method(one.context, (*path, "context"))]
+    yield from contexts
     yield from _alerts(one, path)
+    yield from _components(one, path)
     if one.health:
         yield from _detectors(one, path)
+        yield from () if contexts else _regression(one, (*path, "context"))
     else:
         yield Problem(
             (*path, "sensors"), "has no sensor with role health, one is needed", of_key=True
@@ -134,35 +144,72 @@ def _sensors(one: MachineClass, taken: set[str], path: Path) -> Iterator[Problem
         for column in (name, *(f"{name}_{sensor}" for sensor in one.sensors))
     }
     for name in one.sensors:
-        if name in RESERVED_COLUMNS | taken or name in scores or name.startswith("quality_"):
+        if name in RESERVED_COLUMNS | taken or name in scores or name.startswith(RESERVED_PREFIXES):
             sentence = "is a name taken by another column or field, another one is needed"
             yield Problem((*path, "sensors", name), sentence, of_key=True)
 
 
 def _context(one: MachineClass, path: Path) -> Iterator[Problem]:
-    if one.moving is not None and one.moving.sensor not in one.sensors:
-        sentence = unknown(one.moving.sensor, one.sensors, "sensor")
-        yield Problem((*path, "moving", "sensor"), sentence)
+    for key, section in (("moving", one.moving), ("regime", one.regime)):
+        if section is not None and section.sensor not in one.sensors:
+            sentence = unknown(section.sensor, one.sensors, "sensor")
+            yield Problem((*path, key, "sensor"), sentence)
     for name, sensor in one.sensors.items():
         at = (*path, "sensors", name)
         if sensor.follower is not None and sensor.follower not in one.health:
             yield Problem((*at, "follower"), unknown(sensor.follower, one.health, "judged sensor"))
-        if sensor.context_lag_s and sensor.context is None:
-            yield Problem((*at, "context_lag_s"), "needs a context beside it")
-        for key in ("context", "relative_to"):
-            wanted = getattr(sensor, key)
-            if wanted is None:
-                continue
-            if one.context.method != "slots":
-                sentence = f"is for the context method slots, this class's is {one.context.method}"
-                yield Problem((*at, key), sentence)
-            elif sensor.role == "context":
-                sentence = "is for sensors with role health, this one is not judged"
-                yield Problem((*at, key), sentence)
-            elif wanted == name:
-                yield Problem((*at, key), "is the sensor itself, another one is needed")
-            elif wanted not in one.sensors:
-                yield Problem((*at, key), unknown(wanted, one.sensors, "sensor"))
+        yield from _slots(one, name, at)
+
+
+def _slots(one: MachineClass, name: str, at: Path) -> Iterator[Problem]:
+    sensor = one.sensors[name]
+    if sensor.context_lag_s and sensor.context is None:
+        yield Problem((*at, "context_lag_s"), "needs a context beside it")
+    for key in ("context", "relative_to"):
+        wanted = getattr(sensor, key)
+        if wanted is None:
+            continue
+        if one.context.method != "slots":
+            sentence = f"is for the context method slots, this class's is {one.context.method}"
+            yield Problem((*at, key), sentence)
+        elif sensor.role in ("context", "state"):
+            sentence = "is for sensors with role health, this one is not judged"
+            yield Problem((*at, key), sentence)
+        elif wanted == name:
+            yield Problem((*at, key), "is the sensor itself, another one is needed")
+        elif wanted not in one.sensors:
+            yield Problem((*at, key), unknown(wanted, one.sensors, "sensor"))
+
+
+def _of_method(context: Context, path: Path) -> Iterator[Problem]:
+    for method, keys in OF_METHOD.items():
+        for key in keys:
+            told = getattr(context, key) != Context.model_fields[key].default
+            if told and method != context.method:
+                sentence = f"is for the method {method}, this class's is {context.method}"
+                yield Problem((*path, key), sentence)
+
+
+def _components(one: MachineClass, path: Path) -> Iterator[Problem]:
+    for name, sensors in one.components.items():
+        for i, wanted in enumerate(sensors):
+            if wanted not in one.health:
+                at = (*path, "components", name, i)
+                yield Problem(at, unknown(wanted, one.health, "judged sensor"))
+    for name, sensor in one.sensors.items():
+        if sensor.zones is not None and name not in one.health:
+            at = (*path, "sensors", name, "zones")
+            yield Problem(at, "is for sensors that are judged, this one is not")
+
+
+def _regression(one: MachineClass, path: Path) -> Iterator[Problem]:
+    from streamer.explaining import context_of  # which needs the models that are checked here
+
+    try:
+        context_of(one)
+    except ValueError as error:
+        word, _, rest = str(error).replace(", how many,", "").partition(" ")
+        yield Problem((*path, word), rest)
 
 
 def _detectors(one: MachineClass, path: Path) -> Iterator[Problem]:

@@ -7,11 +7,13 @@ The sections of ``detectors:`` are opened with the models of `streamer.config.de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
+from detectors.calibration import per_month
 from streamer.config.detectors import DetectorConfig
+from streamer.config.limits import within_budget
 from streamer.config.types import Count, Name, PositiveSeconds, Seconds, Section, some
 from streamer.config.yaml_marks import shown
 from streamer.labels import valid_label
@@ -48,14 +50,35 @@ def _ordered(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
+def _boundaries(value: object) -> object:
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return tuple(value)
+    raise ValueError(f"is {shown(value)}, [B/C, C/D] is needed")
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < value[0] < value[1]:
+        raise ValueError(f"is {list(value)}, 0 < B/C < C/D is needed")
+    return value
+
+
+def _budget(value: str) -> str:
+    try:
+        per_month(value)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("budget ")) from None
+    return value
+
+
 class Sensor(Section):
     """One channel of a machine."""
 
     unit: Annotated[str, Field(max_length=32)] = ""
     """Unit of its values, for people."""
-    role: Literal["health", "context", "both"] = "health"
-    """``health`` sensors are judged; ``context`` sensors say what the machine is doing; ``both``:
-    judged by the context sensors and those of role both that stand before, context of the rest."""
+    role: Literal["health", "context", "both", "state"] = "health"
+    """``health`` sensors are judged; ``context`` sensors say what the machine is doing; ``both``
+    are judged, and context of the sensors that stand after them; ``state`` is neither: see regime.
+    """
     range: Annotated[tuple[float, float], BeforeValidator(_range), AfterValidator(_ordered)] = (
         Field(examples=["`range: [0, 60]`"])
     )
@@ -67,8 +90,8 @@ class Sensor(Section):
     context_lag_s: Seconds = 0.0
     """Method slots: time constant with which this sensor follows its context; 0: at once."""
     harm: Literal["up", "down", "either"] | None = None
-    """The direction in which a fault of the machine moves it; without it, up for what is measured in
-    °C, K, mm/s or m/s², else either."""
+    """The direction in which a fault of the machine moves it; without it, up for what is measured
+    in °C, K, mm/s or m/s², else either."""
     inert: bool | None = None
     """Whether no fault can make it leap from one reading to the next; without it, true for what is
     measured in °C, K or mm/s."""
@@ -82,6 +105,12 @@ class Sensor(Section):
     max_step: Annotated[float, Field(ge=0)] | None = None
     """A larger change between two readings is a spike of the instrument; 0: off; without it, learnt
     from the sensor's own steps."""
+
+    zones: (
+        Annotated[tuple[float, float], BeforeValidator(_boundaries), AfterValidator(_rising)] | None
+    ) = None
+    """Boundaries B/C and C/D of its zones, as ISO 20816 has them; the health index of what is in
+    zone C is at most 60, in D at most 30."""
 
     @property
     def harmless(self) -> int:
@@ -114,6 +143,17 @@ class Moving(Section):
     """Above this value the machine moves."""
 
 
+class Regime(Section):
+    """When a machine does what it can be judged by, as its controller tells."""
+
+    sensor: Name = Field(examples=["`sensor: status`"])
+    """The sensor of role state that tells."""
+    judged: Annotated[tuple[float, ...], AfterValidator(some), Field(strict=False)] = Field(
+        examples=["`judged: [0, 2]`"]
+    )
+    """Its values in which the machine is judged and learnt; in others readings are only stored."""
+
+
 class Context(Section):
     """How the expected value of a sensor is learnt from what the machine is doing."""
 
@@ -126,19 +166,18 @@ class Context(Section):
     """Regression: first, the usual span of each context sensor is gathered for so long."""
     moment_s: PositiveSeconds = 600.0
     """Regression: readings closer together than this count for less: they tell of one moment."""
-    knots: Annotated[int, Field(ge=0, le=32)] = 4
+    knots: Annotated[int, Field(ge=0, le=32)] = 3
     """Regression: bends within the usual span of a context sensor."""
     lags_s: Annotated[tuple[PositiveSeconds, ...], AfterValidator(some), Field(strict=False)] = (
-        1200.0,
-        3600.0,
-        10_800.0,
+        1800.0,
+        7200.0,
     )
     """Regression: time constants with which sensors may follow their context."""
-    familiar: Annotated[float, Field(ge=1e-4, le=10)] = 0.03
+    familiar: Annotated[float, Field(ge=1e-4, le=10)] = 0.05
     """Regression: leverage up to which a context is known; below, residuals are judged."""
     renew_s: PositiveSeconds = 2 * 86_400.0
     """Regression: after maintenance a sensor learns its level and gain anew for so long."""
-    adjust_s: PositiveSeconds = 7 * 86_400.0
+    adjust_s: PositiveSeconds = 3 * 86_400.0
     """Over how much time it is learnt what sensors have to say about each other."""
     bins: Annotated[int, Field(ge=1, le=1000)] = 24
     """Slots: into how many bins the range of the context sensor is cut."""
@@ -152,8 +191,8 @@ class MachineRule(Section):
     kind: Literal["machine"]
     """``machine``."""
     detectors: Annotated[tuple[str, ...], AfterValidator(some), Field(strict=False)]
-    """Which detectors may raise it; by default the two multicharts, where there are none those with a
-    frozen reference, or else all."""
+    """Which detectors may raise it; by default the two multicharts, where there are none those with
+    a frozen reference, or else all."""
     hold_s: Seconds = 600.0
     """How long the severity must stay before the alert fires."""
     keep_firing_s: Seconds = 1800.0
@@ -209,6 +248,9 @@ class MachineClass(Section):
     """How often detectors of several sensors take a row; 0: whenever all sensors have spoken."""
     max_age_s: PositiveSeconds = 900.0
     """An older value of a sensor is not put in a row, nor taken as context."""
+    false_alarms: Annotated[str, AfterValidator(_budget)] | None = None
+    """How many machine alerts about nothing may come, e.g. ``1 per machine-month``; it becomes the
+    limit of each detector that has none of its own. Without it, limits are as under detectors."""
     sensors: Annotated[
         Mapping[Name, Sensor],
         AfterValidator(some),
@@ -217,24 +259,46 @@ class MachineClass(Section):
     """Name → sensor; the order is the order of columns everywhere."""
     moving: Moving | None = None
     """When values that stand still are those of a stuck instrument; off where the key is absent."""
+    regime: Regime | None = None
+    """In which states of the machine it is judged; without it, in all."""
     context: Context = Context()
     """How context is learnt."""
+    components: Mapping[
+        Name, Annotated[tuple[Name, ...], AfterValidator(some), Field(strict=False)]
+    ] = {}
+    """Component → its sensors, for the health index; by default one, machine, of all judged."""
     detectors: Annotated[Mapping[str, SerializeAsAny[DetectorConfig]], AfterValidator(some)]
     """Detector → its section; by default ewma_multichart, adjusted_multichart, rolling_zscore and
     half_space_trees."""
     alerts: Mapping[Name, AlertRule]
     """Name → rule; by default machine_fault, instrument_fault and silent."""
 
+    @model_validator(mode="after")
+    def _limits_within_budget(self) -> Self:
+        if self.false_alarms is not None:
+            # Before anybody has seen it: a frozen section may still become what it means.
+            self.__dict__["detectors"] = within_budget(self, self.false_alarms)
+        return self
+
+    @property
+    def machine_rules(self) -> tuple[MachineRule, ...]:
+        """The alerts about machines."""
+        return tuple(rule for rule in self.alerts.values() if isinstance(rule, MachineRule))
+
     @property
     def health(self) -> tuple[str, ...]:
         """The sensors that are judged, in order."""
-        return tuple(name for name, sensor in self.sensors.items() if sensor.role != "context")
+        return tuple(
+            name for name, sensor in self.sensors.items() if sensor.role in ("health", "both")
+        )
 
     @property
     def explaining(self) -> tuple[str, ...]:
         """The sensors that explain others, in the order in which they do: context, then both."""
         roles = [(name, sensor.role) for name, sensor in self.sensors.items()]
-        return tuple(name for wanted in ("context", "both") for name, role in roles if role == wanted)
+        return tuple(
+            name for wanted in ("context", "both") for name, role in roles if role == wanted
+        )
 
     @property
     def score_columns(self) -> tuple[str, ...]:
@@ -244,6 +308,16 @@ class MachineClass(Section):
             for name, detector in self.detectors.items()
             for column in detector.columns(name, self.health)
         )
+
+    @property
+    def parts(self) -> Mapping[str, tuple[str, ...]]:
+        """Component → its sensors; one of all that are judged where none is named."""
+        return self.components or {"machine": self.health}
+
+    @property
+    def health_columns(self) -> tuple[str, ...]:
+        """The columns of the components' health index, in order."""
+        return tuple(f"health_{name}" for name in self.parts)
 
     def admits(self, machine: str) -> bool:
         """Whether a machine of this name may register."""

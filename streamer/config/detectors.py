@@ -10,13 +10,14 @@ import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
-from pydantic import ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, create_model, model_validator
 
 from detectors import DETECTORS
 from detectors.base import FleetDetector
-from streamer.config.types import Section
+from streamer.config.types import Section, some
 
 LIMITS: Mapping[str, float] = {
     "adjusted_multichart": 7.0,
@@ -38,7 +39,7 @@ needs one."""
 LIMIT_PARAMETERS: Mapping[str, str] = {"page_hinkley": "threshold"}
 """Detectors with a limit of their own among their parameters: where that is set, it is ours too."""
 
-RIVER = "river."
+RIVER, DRIFT = "river.", "river.drift."
 
 
 class DetectorConfig(Section):
@@ -88,6 +89,13 @@ class RiverConfig(DetectorConfig):
     """The score from which on a reading is strange."""
 
 
+class RiverDriftConfig(RiverConfig):
+    """A drift detector of River's, an adviser; keys that are not the adapter's are River's."""
+
+    limit: float = Field(1.0, gt=0)
+    """The score is 1 where a drift was lately found, else 0."""
+
+
 def known_detectors() -> list[str]:
     """What may stand as a key under ``detectors:``."""
     return [*DETECTORS, f"{RIVER}<module>.<class>"]
@@ -100,6 +108,9 @@ def detector_model(name: str) -> type[DetectorConfig] | None:
     >>> detector_model("ewma_chart").model_fields["limit"].default
     6.0
     """
+    if name.startswith(DRIFT):
+        adapter = importlib.import_module("detectors.river_drift")
+        return _model(name, adapter.RiverDriftFleet, RiverDriftConfig, {"estimator": name})
     if name.startswith(RIVER):
         adapter = importlib.import_module("detectors.river_adapter")
         return _model(name, adapter.RiverFleet, RiverConfig, {"estimator": name})
@@ -128,4 +139,7 @@ def _model(
 def _field(parameter: inspect.Parameter) -> tuple[Any, Any]:
     """Type and default of a key; an argument that is NaN by default is a key that may be absent."""
     kind, default = parameter.annotation, parameter.default
+    if get_origin(kind) is Sequence:
+        several = GenericAlias(tuple, (get_args(kind)[0], ...))
+        kind = Annotated[several, AfterValidator(some), Field(strict=False)]
     return (kind | None, None) if default != default else (kind, default)  # noqa: PLR0124 - NaN

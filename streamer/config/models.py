@@ -194,10 +194,12 @@ class Config(Section):
         anything.
         """
         one = self.classes[class_name]
-        judged = {"unit", "stuck_s", "max_step"}
+        judged = {"unit", "stuck_s", "max_step", "harm", "inert", "follower", "zones"}
         learnt = {
             "sensors": [[n, s.model_dump(exclude=judged)] for n, s in one.sensors.items()],
             "context": one.context.model_dump(),
+            "regime": None if one.regime is None else one.regime.model_dump(),
+            "components": [[name, *sensors] for name, sensors in one.parts.items()],
             "sample_s": one.sample_s,
             "detectors": {name: d.parameters for name, d in one.detectors.items()},
         }

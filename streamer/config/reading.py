@@ -23,7 +23,7 @@ from streamer.config.classes import (
     RULES,
     SilentRule,
 )
-from streamer.config.detectors import DetectorConfig, detector_model, known_detectors
+from streamer.config.detectors import DRIFT, DetectorConfig, detector_model, known_detectors
 from streamer.config.errors import ConfigError, Problem, problems, unknown
 from streamer.config.models import Config
 from streamer.config.types import Section
@@ -183,14 +183,18 @@ def _with(data: object, place: Place, value: object) -> object:
 
 
 def _with_detectors(alerts: object, detectors: list[str]) -> object:
-    """The raw rules, each one about the machine with its detectors, named or by default."""
+    """The raw rules, each one about the machine with its detectors, named or by default.
+
+    Drift detectors are advisers: they are in no rule that does not name them.
+    """
     if not isinstance(alerts, dict):
         return alerts
-    models = {name: detector_model(name) for name in detectors}
+    speaking = [name for name in detectors if not name.startswith(DRIFT)]
+    models = {name: detector_model(name) for name in speaking}
     frozen = [name for name, model in models.items() if model is not None and model.detector.frozen]
     frozen = [name for name in frozen if name in ALARMING] or frozen
     return {
-        name: {"detectors": frozen or detectors or [*DEFAULT_DETECTORS], **rule}
+        name: {"detectors": frozen or speaking or [*DEFAULT_DETECTORS], **rule}
         if isinstance(rule, dict) and rule.get("kind") == "machine"
         else rule
         for name, rule in alerts.items()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from streamer.alerts import AlertBook, Rule, Why
 from streamer.config import MachineClass, MachineRule
 from streamer.evaluate.baselines import Baseline, SensorFacts
 from streamer.monitor import ClassMonitor, Judged
-from streamer.records import AlertEvent, Columns, Evidence, Machine, Rows, Times, Values
+from streamer.records import AlertEvent, Columns, Evidence, Machine, Rows, Times, Values, Verb
 from streamer.score_columns import ScoreColumns
 
 OURS = "telltale"
@@ -64,9 +63,13 @@ class Product:
     def verdicts(self, judged: Judged) -> Mapping[str, Verdict]:
         """What a step of the monitor means for each entrant."""
         # The block's, not the points': late readings are stored, and judged by nobody.
-        severity = partial(self._columns.severity, judged.block.scores)
+        block = judged.block
+        told = {OURS: self._columns.without(block.scores, block.excused)}
         return {
-            entrant: Verdict(severity(keys), self._alerts(entrant, judged.alerts))
+            entrant: Verdict(
+                self._columns.severity(told.get(entrant, block.scores), keys),
+                self._alerts(entrant, judged.alerts),
+            )
             for entrant, keys in self._rules.items()
         }
 
@@ -79,11 +82,20 @@ class Recording(ClassMonitor):
 
     heard: Judged
     cpu_s: float = 0.0
+    _settled: Sequence[AlertEvent] = ()
+
+    def obey(self, verb: Verb) -> list[AlertEvent]:
+        """As ever; what it settles is said with the next step."""
+        events = super().obey(verb)
+        self._settled = [*self._settled, *events]
+        return events
 
     def step(self, readings: Columns) -> Judged:
         """As ever."""
         began_s = time.process_time()
-        self.heard = super().step(readings)
+        judged = super().step(readings)
+        self.heard = judged._replace(alerts=[*self._settled, *judged.alerts])
+        self._settled = ()
         self.cpu_s += time.process_time() - began_s
         return self.heard
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,36 +42,64 @@ def course_of(path: Path, labels: Path | None, config: MachineClass, machine_cla
     BadRecording
         A file cannot be read, or a column is missing or holds what it must not.
     """
+    found = read(path, config)
+    span_ns = (found.first_ns, found.last_ns)
+    faults = [] if labels is None else _faults(labels, found.machines, *span_ns)
+    return Course(
+        machine_class,
+        [Machine(machine_class, (("machine", name),)) for name in found.machines],
+        lambda product: feed(product, found.readings),
+        faults,
+        found.first_ns,
+        found.last_ns + 1,
+        found.period_s,
+        len(found.readings.rows),
+    )
+
+
+class Found(NamedTuple):
+    """What a file holds."""
+
+    machines: list[str]
+    """By row."""
+    readings: Columns
+    """In order of time."""
+    first_ns: int
+    last_ns: int
+    period_s: float
+
+
+def read(path: Path, config: MachineClass) -> Found:
+    """The readings of a CSV file; without those in which no sensor of the class says anything.
+
+    Raises `BadRecording`, as `course_of`.
+    """
     table = _table(path)
     times = _times(table, _time_column(table, path), path)
     names = _machines(table, path) if "machine" in table else np.full(len(table), "recording")
     order = np.argsort(times, kind="stable")
     table, times = table.iloc[order], times[order]
     known, rows = np.unique(names[order], return_inverse=True)
-    rows = rows.astype(np.int32)
     values = np.column_stack([_numbers(table, sensor, path) for sensor in config.sensors])
+    rows = rows.astype(np.int32)
     readings = columns(rows, times, values)
     if not len(readings.rows):
         raise BadRecording(f"{path} holds no number in the columns {', '.join(config.sensors)}")
-    faults = [] if labels is None else _faults(labels, known.tolist(), *times[[0, -1]].tolist())
-    return Course(
-        machine_class,
-        [Machine(machine_class, (("machine", name),)) for name in known.tolist()],
-        lambda product: feed(product, readings),
-        faults,
-        int(times[0]),
-        int(times[-1]) + 1,
-        _period_s(rows, times),
-        len(readings.rows),
-    )
+    first_ns, last_ns = times[[0, -1]].tolist()
+    return Found(known.tolist(), readings, first_ns, last_ns, _period_s(rows, times))
 
 
 def feed(product: Product, readings: Columns) -> Iterator[Judged]:
     """Step the product's monitor through readings that are all there already."""
+    for stretch in cut(readings):
+        yield product.monitor.step(stretch)
+
+
+def cut(readings: Columns) -> Iterator[Columns]:
+    """The same readings in stretches that a monitor takes well."""
     for start in range(0, len(readings.rows), READINGS_AT_ONCE):
-        cut = slice(start, start + READINGS_AT_ONCE)
-        parts = {one.name: getattr(readings, one.name)[cut] for one in fields(Columns)}
-        yield product.monitor.step(Columns(**parts))
+        part = slice(start, start + READINGS_AT_ONCE)
+        yield Columns(**{one.name: getattr(readings, one.name)[part] for one in fields(Columns)})
 
 
 def _table(path: Path) -> pd.DataFrame:

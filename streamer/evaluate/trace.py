@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from detectors.base import Values
 from detectors.metrics import AlertSpan, FaultSpan
 from streamer.records import Times
-from streamer.stages import Block
 
 BAND_SIGMA = 3.0
+"""Half the width of the band that is shown, in standard deviations about what is expected."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,3 @@ class Trace:
     """Entrant → its alerts on this machine."""
     faults: Sequence[FaultSpan] = ()
     """What was really there."""
-
-
-def band_of(block: Block) -> Values:
-    """Half the width of the ±3 σ band, ``[n, sensors]``.
-
-    A residual is the difference to what was expected in units of σ, so σ is one over the other.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sigma = np.abs((block.values - block.expected) / block.residuals)
-    return np.where(np.isfinite(sigma), BAND_SIGMA * sigma, np.nan)

@@ -24,7 +24,7 @@ from streamer.evaluate.engines import (
     sensor_facts,
 )
 from streamer.evaluate.outcome import Run, Said
-from streamer.evaluate.trace import Trace, band_of
+from streamer.evaluate.trace import BAND_SIGMA, Trace
 from streamer.monitor import Judged
 from streamer.records import AlertEvent, Columns, Machine, Times, Values
 
@@ -183,7 +183,7 @@ class _Kept:
         """Take in a stretch of readings."""
         if not self._parts:
             return
-        block, band = judged.block, band_of(judged.block)
+        block, band = judged.block, BAND_SIGMA * judged.block.band
         order = np.argsort(block.rows, kind="stable")
         ordered = block.rows[order]
         for row, parts in self._parts.items():

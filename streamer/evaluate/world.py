@@ -14,7 +14,7 @@ from streamer.evaluate.engines import Product
 from streamer.evaluate.walk import Course, columns
 from streamer.monitor import Judged
 from streamer.pipeline import Pipeline
-from streamer.records import Machine, Message
+from streamer.records import Machine, Message, Verb
 
 if TYPE_CHECKING:
     from simulators import Farm
@@ -47,7 +47,7 @@ def course_of(farm: Farm, hours: float, config: Config, machine_class: str) -> C
     def feed(product: Product) -> Iterable[Judged]:
         if wired:
             return _over_the_wire(farm, hours, config, product, machines)
-        return _directly(farm, hours, product)
+        return _directly(farm, hours, product, _verbs(farm, machine_class, config))
 
     faults = [span_of(one, end_ns) for one in _truth(farm, hours)]
     readings = farm.steps(hours) * len(machines)
@@ -90,17 +90,52 @@ def span_of(truth: Truth, end_ns: int) -> FaultSpan:
     )
 
 
-def _directly(farm: Farm, hours: float, product: Product) -> Iterator[Judged]:
+def _directly(
+    farm: Farm, hours: float, product: Product, verbs: Sequence[Verb]
+) -> Iterator[Judged]:
     rows = np.arange(len(farm.machines), dtype=np.int32)
+    told = 0
     for block in farm.run(hours):
-        steps, machines, sensors = block.values.shape
-        readings = columns(
-            np.tile(rows, steps),
-            np.repeat(block.times, machines),
-            block.values.reshape(-1, sensors),
-        )
-        if len(readings.rows):
-            yield product.monitor.step(readings)
+        _, machines, sensors = block.values.shape
+        due = [verb for verb in verbs[told:] if verb.time_ns <= block.times[-1]]
+        told += len(due)
+        cuts = np.searchsorted(block.times, [verb.time_ns for verb in due]).tolist()
+        for verb, first, last in zip([None, *due], [0, *cuts], [*cuts, None], strict=True):
+            if verb is not None:
+                product.monitor.obey(verb)
+            times, values = block.times[first:last], block.values[first:last]
+            readings = columns(
+                np.tile(rows, len(times)),
+                np.repeat(times, machines),
+                values.reshape(-1, sensors),
+            )
+            if len(readings.rows):
+                yield product.monitor.step(readings)
+
+
+INSTRUMENT_WORK_S = 3600.0
+"""How long somebody works on an instrument."""
+
+
+def _verbs(farm: Farm, machine_class: str, config: Config) -> list[Verb]:
+    """What an operator would tell of the planned maintenance in a farm's run, in order of time."""
+    sensors = list(config.classes[machine_class].sensors)
+    told = []
+    for fault in farm.faults:
+        if fault.kind != "maintenance":
+            continue
+        row = farm.machines.index(fault.machine)
+        worked_s = getattr(fault, "stop_s", fault.end_s - fault.onset_s)
+        if fault.target in sensors:
+            worked_s = INSTRUMENT_WORK_S
+        about = (sensors.index(fault.target),) if fault.target in sensors else ()
+        onset_ns = farm.start_ns + round(fault.onset_s * 1e9)
+        done_ns = onset_ns + round(worked_s * 1e9)
+        told += [
+            Verb("maintenance_start", machine_class, row, onset_ns, uid=0),
+            Verb("maintenance_done", machine_class, row, done_ns, uid=0, sensors=about),
+        ]
+    return sorted(told, key=lambda verb: verb.time_ns)
 
 
 def _over_the_wire(

@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 
 from streamer.config.types import Section
-from streamer.records import AlertEvent
+from streamer.records import AlertEvent, Evidence
 
 log = logging.getLogger("telltale.alerts")
 
@@ -40,5 +40,15 @@ def line(event: AlertEvent) -> str:
     'firing: north/T03\\nfake: machine_fault: vibration is high (since 2023-11-14T22:13:20Z)'
     """
     since = datetime.fromtimestamp(event.since_ns // 10**9, UTC)
-    told = f"{event.state}: {event.machine}: {event.rule}: {event.reason} (since {since:%FT%TZ})"
+    told = f"{event.state}: {event.machine}: {event.rule}: {event.reason}"
+    told = f"{told} ({_detector(event.evidence)}since {since:%FT%TZ})"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in told)
+
+
+def _detector(told: Evidence) -> str:
+    """Who found it, and how healthy that leaves the component."""
+    found = ""
+    if told.score is not None and told.limit is not None:
+        found = f"{told.detector} {told.score:.3g}, limit {told.limit:.3g}; "
+    health = "" if told.health is None else f"health of {told.component} {told.health:.0f}; "
+    return found + health

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from html import escape
 
@@ -13,11 +13,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from streamer.web.status import Status
+from streamer.condition import sentence
+from streamer.web.status import MachineHealth, Status
 
 STALLED_S = 60.0
 """A loop that has said nothing for so long is not alive."""
 ALERTS_SHOWN = 200
+COMPONENTS_SHOWN = 20
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "Cache-Control": "no-store",
@@ -94,7 +96,48 @@ def _metrics(status: Status | None) -> str:
     for target in status.targets:
         label = f'{{target="{target.name}"}}'
         lines.append(f"telltale_delivery_lag_turns{label} {target.lag_turns}")
-    return "\n".join(lines) + "\n"
+    lines += _health_metrics(status.health)
+    return "\n".join(lines + _fleet_metrics(status)) + "\n"
+
+
+def _health_metrics(health: Iterable[MachineHealth]) -> list[str]:
+    """Each component's index, and the hours it has left where it degrades."""
+    index = ["# TYPE telltale_health_index gauge"]
+    left = ["# TYPE telltale_remaining_life_hours gauge"]
+    for one in health:
+        component = one.health
+        names = {"class": one.machine_class, "machine": one.machine}
+        names["component"] = component.component
+        index.append(f"telltale_health_index{_labels(names)} {component.index}")
+        hours = {"0.1": component.p10_h, "0.5": component.p50_h, "0.9": component.p90_h}
+        for quantile, value in hours.items():
+            if value is not None:
+                labels = _labels({**names, "quantile": quantile})
+                left.append(f"telltale_remaining_life_hours{labels} {value}")
+    return [*index, *left]
+
+
+def _fleet_metrics(status: Status) -> list[str]:
+    """1 for each sensor on which many machines move together."""
+    lines = ["# TYPE telltale_fleet_drift gauge"]
+    for alert in status.alerts:
+        if alert.kind == "fleet" and alert.state == "firing":
+            labels = _labels({"class": alert.machine_class, "rule": alert.rule})
+            lines.append(f"telltale_fleet_drift{labels} 1")
+    return lines
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    r"""Labels as Prometheus reads them, whatever stands in a name.
+
+    >>> _labels({"class": "pump", "machine": 'north/"P1'})
+    '{class="pump",machine="north/\\"P1"}'
+    """
+    escaped = {
+        name: value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        for name, value in labels.items()
+    }
+    return "{" + ",".join(f'{name}="{value}"' for name, value in escaped.items()) + "}"
 
 
 def _page(status: Status) -> str:
@@ -108,8 +151,13 @@ def _page(status: Status) -> str:
             one.machine_class,
             f"{one.machines} machines",
             f"{one.ready} of {one.asked} ready",
+            one.slowest,
         )
         for one in status.learning
+    ]
+    health = [
+        (one.machine_class, one.machine, sentence(one.health))
+        for one in status.health[:COMPONENTS_SHOWN]
     ]
     alerts = [
         (a.state, a.machine, a.rule, _time(a.since_ns), a.reason)
@@ -122,6 +170,7 @@ def _page(status: Status) -> str:
         f'<meta http-equiv="refresh" content="5"><style>{_STYLE}</style><h1>Telltale</h1>{deaf}'
         f"<h2>Alerts</h2>{_table([*trouble, *alerts]) or '<p>none</p>'}"
         f"<h2>Readings</h2>{_table(readings)}"
+        f"<h2>Health</h2>{_table(health) or '<p>not ready</p>'}"
         f"<h2>Learning</h2>{_table(learning)}<h2>Delivery</h2>{_table(targets)}"
         f"<p>journal at {status.journal_used:.0%} of its quota</p>"
     )

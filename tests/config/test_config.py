@@ -25,9 +25,21 @@ def test_the_smallest_configuration_has_all_defaults():
     assert config.journal.quota_bytes == 1 << 30
     assert (config.sinks, config.notifiers, config.web) == ({}, {}, None)
     pump = config.classes["pump"]
-    assert list(pump.detectors) == ["ewma_chart", "rolling_zscore", "half_space_trees"]
+    assert list(pump.detectors) == [
+        "ewma_multichart",
+        "adjusted_multichart",
+        "rolling_zscore",
+        "half_space_trees",
+    ]
+    assert pump.alerts["machine_fault"].detectors == ("ewma_multichart", "adjusted_multichart")
+    assert pump.context.method == "regression"
     assert [rule.kind for rule in pump.alerts.values()] == ["machine", "instrument", "silent"]
-    assert pump.score_columns == ("ewma_chart_flow", "rolling_zscore_flow", "half_space_trees")
+    assert pump.score_columns == (
+        "ewma_multichart_flow",
+        "adjusted_multichart_flow",
+        "rolling_zscore_flow",
+        "half_space_trees",
+    )
 
 
 def test_a_configuration_cannot_be_changed():
@@ -39,7 +51,7 @@ def test_a_section_with_nothing_under_it_has_all_defaults():
     config = parse(text(top="web:\njournal:\nsinks:", mqtt="tls:", pump="detectors:\n    alerts:"))
     assert (config.web.host, config.web.port) == ("127.0.0.1", 8080)
     assert config.mqtt.tls.insecure is False
-    assert len(config.classes["pump"].detectors) == 3
+    assert len(config.classes["pump"].detectors) == 4
 
 
 @pytest.mark.parametrize(("mqtt", "port"), [("tls: {}", 8883), ("", 1883), ("tls:", 8883)])
@@ -47,11 +59,12 @@ def test_the_port_follows_tls(mqtt, port):
     assert parse(text(mqtt=mqtt)).mqtt.port == port
 
 
-def test_a_machine_rule_watches_the_frozen_detectors_or_else_all():
+def test_a_machine_rule_watches_the_multicharts_or_the_frozen_detectors_or_else_all():
     def watched(detectors):
         pump = parse(text(pump=f"detectors: {detectors}")).classes["pump"]
         return pump.alerts["machine_fault"].detectors
 
+    assert watched("{ewma_chart: , ewma_multichart: }") == ("ewma_multichart",)
     assert watched("{rolling_zscore: , ewma_chart: }") == ("ewma_chart",)
     assert watched("{rolling_zscore: , half_space_trees: }") == (
         "rolling_zscore",
@@ -197,11 +210,16 @@ def test_a_class_of_river_that_cannot_be_built_is_an_error(detector, says):
         ({"pump": "alerts: {}"}, True),
         ({"pump": "max_age_s: 60"}, True),
         (
-            {"pump": "detectors: {ewma_chart: {limit: 9}, half_space_trees: , rolling_zscore: }"},
+            {
+                "pump": "detectors: {rolling_zscore: {limit: 9}, half_space_trees: , "
+                "adjusted_multichart: , ewma_multichart: }"
+            },
             True,
         ),
-        ({"pump": "detectors: {ewma_chart: {grace_period: 9}}"}, False),
-        ({"pump": "context: {bins: 3}"}, False),
+        ({"pump": "detectors: {ewma_chart: }"}, False),
+        ({"pump": "context: {method: slots}"}, False),
+        ({"pump": "context: {knots: 7}"}, False),
+        ({"pump": "regime: {sensor: flow, judged: [1]}"}, False),
         ({"pump": "sample_s: 60"}, False),
         ({"sensors": "rate: {range: [0, 1]}"}, False),
     ],
@@ -216,6 +234,7 @@ def test_the_fingerprint_names_what_was_learnt(changes, same):
     [
         ("range: [0, 9], unit: l/s", True),
         ("range: [0, 9], stuck_s: 60", True),
+        ("range: [0, 9], harm: up, inert: true", True),
         ("range: [0, 8]", False),
         ("range: [0, 9], resolution: 0.1", False),
     ],
@@ -264,7 +283,8 @@ def test_the_description_reads_back_and_holds_no_secret(tmp_path):
     secret.write_text("hunter2")
     top = "web:\njournal: {quota_bytes: 5 MiB}"
     detectors = (
-        "detectors: {ewma_chart: {centre: 0, sigma: 1}, river.anomaly.GaussianScorer: {limit: 1}}"
+        "detectors: {ewma_chart: {centre: 0, sigma: 1}, ewma_multichart: {scales_s: [60, 600]}, "
+        "river.anomaly.GaussianScorer: {limit: 1}}"
     )
     config = parse(
         text(top=top, mqtt=f"tls:\n  username: u\n  password_file: {secret}", pump=detectors)

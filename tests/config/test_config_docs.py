@@ -37,7 +37,7 @@ def test_every_commented_default_is_the_default(options):
 def test_what_the_example_decides_is_not_the_default():
     """A key that has its default stands behind a `#`."""
     told = example().classes["turbine"].sensors["vibration"]
-    assert told.model_fields_set == {"unit", "range", "context", "resolution"}
+    assert told.model_fields_set == {"unit", "range", "resolution"}
 
 
 def given_keys(section):

@@ -14,6 +14,7 @@ from tests.config.config_texts import errors, fake_sink, text
 
 __all__ = ["fake_sink"]
 
+SLOTS = "context: {method: slots}"
 EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
 
 
@@ -127,8 +128,8 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
             "9:5: classes.pump.detectors: is empty, at least one entry is needed",
         ),
         (
-            {"pump": "detectors: {ewma_char: }"},
-            "9:17: classes.pump.detectors.ewma_char: is no known detector, did you mean ewma_chart?",
+            {"pump": "detectors: {mewm: }"},
+            "9:17: classes.pump.detectors.mewm: is no known detector, did you mean mewma?",
         ),
         (
             {"pump": "detectors: {half_space_trees: {n_tree: 3}}"},
@@ -145,7 +146,7 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
             {"pump": "alerts: {fault: {kind: machine, detectors: [page_hinkley]}}"},
             (
                 "9:49: classes.pump.alerts.fault.detectors[0]: is no known detector of this class, "
-                "allowed are ewma_chart, rolling_zscore, half_space_trees"
+                "allowed are ewma_multichart, adjusted_multichart, rolling_zscore, half_space_trees"
             ),
         ),
         (
@@ -201,27 +202,76 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
             "12:7: classes.pump.sensors.rate.range: is missing, for example `range: [0, 60]`",
         ),
         (
-            {"sensors": "rate: {range: [0, 1], context: flo}"},
+            {"pump": SLOTS, "sensors": "rate: {range: [0, 1], context: flo}"},
             "12:38: classes.pump.sensors.rate.context: is no known sensor, did you mean flow?",
         ),
         (
-            {"sensors": "rate: {range: [0, 1], context: rate}"},
+            {"pump": SLOTS, "sensors": "rate: {range: [0, 1], context: rate}"},
             "12:38: classes.pump.sensors.rate.context: is the sensor itself, another one is needed",
         ),
         (
-            {"sensors": "rate: {range: [0, 1], context: flow, role: context}"},
+            {"pump": SLOTS, "sensors": "rate: {range: [0, 1], context: flow, role: context}"},
             (
                 "12:38: classes.pump.sensors.rate.context: "
                 "is for sensors with role health, this one is not judged"
             ),
         ),
         (
-            {"sensors": "rate: {range: [0, 1], relative_to: flo}"},
+            {"pump": SLOTS, "sensors": "rate: {range: [0, 1], relative_to: flo}"},
             "12:42: classes.pump.sensors.rate.relative_to: is no known sensor, did you mean flow?",
         ),
         (
-            {"sensors": "rate: {range: [0, 1], context_lag_s: 1}"},
+            {"pump": SLOTS, "sensors": "rate: {range: [0, 1], context_lag_s: 1}"},
             "12:44: classes.pump.sensors.rate.context_lag_s: needs a context beside it",
+        ),
+        (
+            {"sensors": "rate: {range: [0, 1], context: flow}"},
+            (
+                "12:38: classes.pump.sensors.rate.context: "
+                "is for the context method slots, this class's is regression"
+            ),
+        ),
+        (
+            {"sensors": "rate: {range: [0, 1], follower: flo}"},
+            (
+                "12:39: classes.pump.sensors.rate.follower: "
+                "is no known judged sensor, did you mean flow?"
+            ),
+        ),
+        (
+            {"pump": "context: {bins: 3}"},
+            "9:21: classes.pump.context.bins: is for the method slots, this class's is regression",
+        ),
+        (
+            {"pump": "context: {method: slots, knots: 7}"},
+            "9:37: classes.pump.context.knots: is for the method regression, this class's is slots",
+        ),
+        (
+            {"pump": "context: {lags_s: []}"},
+            "9:15: classes.pump.context.lags_s: is empty, at least one entry is needed",
+        ),
+        (
+            {"pump": "context: {learn_s: 600}"},
+            "9:24: classes.pump.context.learn_s: is 600.0, 30000 … 1e+09 is allowed",
+        ),
+        (
+            {"pump": "context: {lags_s: [1, 2, 3, 4, 5, 6, 7, 8, 9]}"},
+            "9:15: classes.pump.context.lags_s: is 9, a whole number in 1 … 8 is allowed",
+        ),
+        (
+            {"pump": "regime: {sensor: flo, judged: [1]}"},
+            "9:22: classes.pump.regime.sensor: is no known sensor, did you mean flow?",
+        ),
+        (
+            {"pump": "detectors: {ewma_multichart: {scales_s: 60}}"},
+            ("9:45: classes.pump.detectors.ewma_multichart.scales_s: is 60, a list is needed"),
+        ),
+        (
+            {"pump": "detectors: {ewma_multichart: {scales_s: []}}"},
+            (
+                "9:35: classes.pump.detectors.ewma_multichart.scales_s: "
+                "is empty, at least one entry is needed"
+            ),
         ),
     ],
 )
@@ -237,8 +287,8 @@ def test_a_wrong_value_is_one_line_that_says_where_and_what_is_allowed(changes, 
         "late",
         "time",
         "quality_x",
-        "ewma_chart",
-        "ewma_chart_flow",
+        "ewma_multichart",
+        "ewma_multichart_flow",
         "machine",
         "ts",
     ],

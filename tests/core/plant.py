@@ -45,7 +45,7 @@ classes:
       pressure: {unit: bar, range: [-50, 50], context: flow}
       heat:
         {unit: K, range: [-50, 150], context: flow, context_lag_s: 20, stuck_s: 60, max_step: 40}
-    context: {bins: 2, bin_readings: 10}
+    context: {method: slots, bins: 2, bin_readings: 10}
     detectors:
       ewma_chart: {grace_period: 20, limit: 4}
       rolling_zscore: {window_size: 8, grace_period: 4, limit: 6}

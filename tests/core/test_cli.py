@@ -72,7 +72,7 @@ def test_a_wrong_configuration_is_told_line_by_line(capsys, tmp_path, words):
     assert (status, out) == (2, "")
     line = TEXT.splitlines().index(next(s for s in TEXT.splitlines() if "role" in s)) + 1
     assert err.startswith(f"{path}:{line}:")
-    assert "'contxt', allowed are 'health' or 'context'" in err
+    assert "'contxt', allowed are 'health', 'context', 'both' or 'state'" in err
     assert "Traceback" not in err
 
 
@@ -181,17 +181,17 @@ def record(path, messages, *more: str) -> None:
 
 def test_replay_prints_alerts_and_what_became_of_the_readings(capsys, tmp_path, config):
     stream = humming(range(0, 1000, 10), ["P1"])
-    faulty = [m._replace(payload=m.payload.replace(b'"heat":', b'"heat":1e3,"was":'))
-              for m in stream[50:60]]  # fmt: skip
-    record(tmp_path / "a.jsonl", [*stream[:50], *faulty])
-    record(tmp_path / "b.jsonl", stream[60:])
+    stuck = [m._replace(payload=m.payload.replace(b'"heat":', b'"heat":33,"was":'))
+             for m in stream[50:70]]  # fmt: skip
+    record(tmp_path / "a.jsonl", [*stream[:50], *stuck])
+    record(tmp_path / "b.jsonl", stream[70:])
     status, out, err = run(capsys, "replay", config, tmp_path / "a.jsonl", tmp_path / "b.jsonl")
     *alerts, counters = out.splitlines()
     assert (status, err) == (0, "")
     instrument = [line for line in alerts if "instrument_fault" in line]
     assert instrument == [
-        f"2023-11-14 {change} north/P1 instrument_fault: heat: 1000 K, outside -50 K to 150 K"
-        for change in ("22:22:00 firing  ", "22:23:50 resolved")
+        f"2023-11-14 {change} north/P1 instrument_fault: heat: stuck at 33 K for 1 min"
+        for change in ("22:23:40 firing  ", "22:25:30 resolved")
     ]
     assert counters.startswith("received 100, stored 100, rejected 0, duplicate 0, late 0")
 

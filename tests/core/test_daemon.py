@@ -324,9 +324,9 @@ def test_what_a_sink_refuses_is_a_dead_letter(config, memory):
 
 
 def test_alerts_are_told_once_and_in_order(config, memory):
-    faulty = [telling("P1", t, heat=149.0 + t) for t in range(0, 90, 10)]
-    well = [telling("P1", t, heat=20.0 + t / 100) for t in range(90, 400, 10)]
-    play(config, faulty, well)
+    stuck = [telling("P1", t, heat=33.0) for t in range(0, 200, 10)]
+    well = [telling("P1", t, heat=30.0 + t / 100) for t in range(200, 400, 10)]
+    play(config, stuck, well)
     told = [(e.machine, e.rule, e.state) for e in memory.events if e.kind == "instrument"]
     assert told == [
         ("north/P1", "instrument_fault", "firing"),

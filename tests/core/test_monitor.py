@@ -308,7 +308,8 @@ def test_a_machine_fault_says_what_is_high_and_what_was_expected():
     fired = next(e for e in run.alerts if e.rule == "machine_fault" and e.machine == "north/P1")
     evidence = fired.evidence
     assert fired.reason.startswith(f"{evidence.sensor} is {evidence.value:.4g} ")
-    assert f"expected {evidence.expected:.4g}" in fired.reason
+    assert f"{evidence.expected:.4g} ± {evidence.band:.2g} K that its context" in fired.reason
+    assert evidence.direction == "above"
     assert evidence.score >= evidence.limit > 0
     assert evidence.detector == "ewma_chart"
 

@@ -18,10 +18,10 @@ mqtt:
 classes:
   turbine:
     sensors: {vibration: {range: [0, 50], unit: mm/s}, pressure: {range: [0, 9], unit: bar}}
-    detectors: {ewma_chart: {limit: 6}}
+    detectors: {ewma_multichart: {limit: 6}}
   pump:
     sensors: {pressure: {range: [0, 9], unit: kPa}}
-    detectors: {ewma_chart: {limit: 4}, river.anomaly.LocalOutlierFactor: {limit: 2}}
+    detectors: {ewma_multichart: {limit: 4}, river.anomaly.LocalOutlierFactor: {limit: 2}}
     alerts: {silent: {kind: silent, after_s: 120}}
 """
 

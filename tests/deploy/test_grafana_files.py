@@ -131,7 +131,7 @@ def test_a_configuration_of_ones_own_is_followed(pumps: Path) -> None:
     variables = [variable["name"] for variable in board["templating"]["list"]]
     assert variables == ["class", "site", "machine", "hall", "line", "sensor"]
     titles = [panel["title"] for panel in board["panels"]]
-    assert "ewma chart (limit 4, 6)" in titles
+    assert "ewma multichart (limit 4, 6)" in titles
     assert "river.anomaly.LocalOutlierFactor (limit 2)" in titles
     units = board["panels"][-1]["fieldConfig"]["overrides"]
     assert [unit["matcher"]["options"] for unit in units] == ["vibration"]

@@ -26,9 +26,19 @@ EXAMPLE = grafana.FOLDER.parents[1] / "config" / "turbines.yaml"
 HOURS = 172
 """By then the alert of one machine is over, and that of the other fires."""
 
+HOUR_S = 3600
+CHART = {"scales_s": [HOUR_S, 3 * HOUR_S]}
 HASTY = {
-    "classes.turbine.context.bin_readings": 60,
-    "classes.turbine.detectors.ewma_chart": {},
+    "classes.turbine.context": {
+        "warm_s": 6 * HOUR_S,
+        "lags_s": [HOUR_S / 2],
+        "knots": 1,
+        "learn_s": 60 * HOUR_S,
+        "familiar": 0.3,
+        "adjust_s": 24 * HOUR_S,
+    },
+    "classes.turbine.detectors.ewma_multichart": {"learn_s": 24 * HOUR_S, **CHART},
+    "classes.turbine.detectors.adjusted_multichart": {"learn_s": 12 * HOUR_S, **CHART},
     "classes.turbine.alerts.machine_fault": {"kind": "machine"},
 }
 """The farm tells something every five minutes and for a week only, so it is judged sooner."""
@@ -100,7 +110,7 @@ def targets() -> list[Any]:
     board = grafana.dashboard()
     found = {p["title"]: target for p in board["panels"] for target in p.get("targets", [])}
     found |= {mark["name"]: mark["target"] for mark in board["annotations"]["list"]}
-    assert len(found) == 10
+    assert len(found) == 12
     return [pytest.param(target, id=name) for name, target in found.items()]
 
 
@@ -161,7 +171,7 @@ def test_the_scores_of_every_sensor_are_named_after_it(plant: Plant) -> None:
         for name, one in spec.detectors.items()
         for column in one.columns(name, spec.health)
     }
-    assert shown == names
+    assert shown == names | {("Health of components", name) for name in spec.parts}
 
 
 def test_only_what_fires_now_is_an_alert_now(plant: Plant) -> None:
@@ -184,8 +194,8 @@ def test_a_name_is_no_regular_expression(plant: Plant) -> None:
 def test_a_label_that_a_class_does_not_have_is_no_obstacle(plant: Plant, pumps: Path) -> None:
     nothing = {"hall": "", "line": ""}
     panels = [p for p in grafana.dashboard(pumps)["panels"] if p["type"] != "row"]
-    severity, now, chart, _, events, readings = (p["targets"][0]["query"] for p in panels)
-    for query in (severity, now, chart, events, readings):
+    severity, now, chart, _, health, events, readings = (p["targets"][0]["query"] for p in panels)
+    for query in (severity, now, chart, health, events, readings):
         assert plant.ask(query, **nothing)
         assert plant.ask(query, **nothing | {"hall": "A"}) == []
 

@@ -13,6 +13,8 @@ S = 3
 MACHINES = 4
 
 SMALL = {
+    "ewma_multichart": {"scales_s": (2.0, 8.0), "learn_s": 40.0, "clip": 10.0},
+    "adjusted_multichart": {"scales_s": (2.0, 8.0), "learn_s": 40.0, "clip": 10.0},
     "half_space_trees": {"n_trees": 3, "height": 4, "window_size": 20, "seed": 3},
     "rolling_zscore": {"window_size": 20, "grace_period": 8},
     "seasonal_novelty": {"step_s": 1.0, "grace_period": 8},
@@ -29,6 +31,8 @@ SMALL = {
 
 KINDS = {**DETECTORS, "river": RiverFleet}
 UNIVARIATE = [name for name, kind in KINDS.items() if kind.univariate]
+ABOUT_ZERO = {"ewma_multichart", "adjusted_multichart"}
+"""Those that take values for residuals, which lie about zero if all is well."""
 
 every_kind = pytest.mark.parametrize("name", KINDS)
 
@@ -172,7 +176,7 @@ def test_a_constant_signal_stays_finite(name):
     assert (jump[1] >= jump[0]).all()
 
 
-@pytest.mark.parametrize("name", UNIVARIATE)
+@pytest.mark.parametrize("name", sorted(set(UNIVARIATE) - ABOUT_ZERO))
 def test_a_large_offset_makes_no_difference(name):
     """Values on a grid of 2⁻¹⁰ are exact at 0 and at 1e9, so only the arithmetic can differ.
 
@@ -248,7 +252,7 @@ def test_the_strange_ranks_above_the_normal(name):
     rows, times, values, learn = stream(600, machines=1, nan_share=0)
     fleet = build(name, machines=1)
     normal = fleet.walk(rows, times, values, learn)[300:]
-    strange = fleet.score(rows[:1], times[:1], np.full((1, S), 60.0))
+    strange = fleet.score(rows[:1], times[-1:] + 10**9, np.full((1, S), 60.0))
     assert (strange >= np.nanmax(normal, axis=0)).all()
     assert (strange > np.nanmedian(normal, axis=0)).all()
 

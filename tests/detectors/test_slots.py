@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import context, kernels
+from detectors import kernels, slots
 from detectors.slots import SlotContext
 from tests.detectors.laws import (
     S_NS,
@@ -150,8 +150,8 @@ def test_compiled_and_interpreted_residuals_and_states_are_the_same(compiled_ker
     )
     stream.values[rng.random((n, 4)) < 0.1] = NAN
     outcomes = []
-    for kernel in (compiled_kernel("context"), kernels.interpreted("context")):
-        monkeypatch.setattr(context, "kernel", kernel)
+    for kernel in (compiled_kernel("slots"), kernels.interpreted("slots")):
+        monkeypatch.setattr(slots, "kernel", kernel)
         stage = four_sensors()
         outcomes.append([*walked(stage, compare, stream), *stage.state.values()])
     assert (~np.isnan(outcomes[0][0][:, 1:])).mean(axis=0).min() > 0.5

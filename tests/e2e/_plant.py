@@ -39,7 +39,7 @@ def plant(port: int, **changes: Any) -> dict[str, Any]:
             "vibration": {"unit": "mm/s", "range": [-100, 100], "context": "wind_speed"},
             "temperature": {"unit": "°C", "range": [-40, 150], "context": "wind_speed"},
         },
-        "context": {"bins": 2, "bin_readings": 10},
+        "context": {"method": "slots", "bins": 2, "bin_readings": 10},
         "detectors": {
             "ewma_chart": {"grace_period": 20, "limit": 6, "min_std": 1},
             "rolling_zscore": {"window_size": 20, "grace_period": 10},

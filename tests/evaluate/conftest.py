@@ -17,10 +17,10 @@ FAULTS = ("overheating@T02:150h+6h-200h:0.9", "sensor_stuck.vibration@T03:160h-1
 
 @pytest.fixture(scope="session")
 def turbines() -> Config:
-    """The example's, quicker to know what is usual."""
-    config = load(config_path("turbines.yaml"))
+    """The demo's, quicker to know what is usual, and to forgive."""
+    config = load(config_path("demo.yaml"))
     spec = config.classes["turbine"]
-    context = spec.context.model_copy(update={"bins": 12, "bin_readings": 60})
+    context = spec.context.model_copy(update={"bins": 12})
     rule = spec.alerts["machine_fault"].model_copy(update={"keep_firing_s": 7200})
     spec = spec.model_copy(
         update={"context": context, "alerts": {**spec.alerts, "machine_fault": rule}}

@@ -13,13 +13,13 @@ from simulators.scenarios import DEMO_CLIMATE
 from streamer.config import load
 from streamer.evaluate.engines import OURS
 from streamer.evaluate.recording import feed
-from streamer.evaluate.trace import BAND_SIGMA, band_of
+from streamer.evaluate.trace import BAND_SIGMA
 from streamer.evaluate.walk import Course, Walked, columns, walk
+from streamer.monitor import ClassMonitor
 from streamer.records import Columns, Machine
 from streamer.resources import config_path
-from streamer.stages import Block
 
-SPEC = load(config_path("turbines.yaml")).classes["turbine"]
+SPEC = load(config_path("demo.yaml")).classes["turbine"]
 QUICK = SPEC.model_copy(
     update={
         "context": SPEC.context.model_copy(update={"bins": 2, "bin_readings": 30}),
@@ -112,15 +112,14 @@ def test_a_trace_is_one_machines_share_of_it_all() -> None:
 
 
 def test_the_band_is_three_sigma_of_the_residuals() -> None:
-    values, expected, residuals = (
-        np.array([[7.0, 4.0]]),
-        np.array([[5.0, 4.0]]),
-        np.array([[4.0, 0.0]]),
-    )
-    one = np.zeros(1)
-    band = band_of(Block(one, one, values, one, expected, residuals, one, {}))
-    assert band[0, 0] == BAND_SIGMA * 0.5
-    assert np.isnan(band[0, 1]), "a residual of 0 tells nothing of σ"
+    machines = [Machine("turbine", (("machine", name),)) for name in ("A", "B")]
+    said = ClassMonitor("turbine", QUICK, machines).step(STORY).block
+    off = (said.values - said.expected) / said.residuals
+    told = np.isfinite(off) & (said.residuals != 0)
+    np.testing.assert_allclose(said.band[told], np.abs(off[told]), rtol=1e-9)
+    assert told.any()
+    (trace,) = WHOLE.traces
+    np.testing.assert_array_equal(trace.band, BAND_SIGMA * said.band[said.rows == 1])
 
 
 def test_progress_ends_with_all_readings() -> None:

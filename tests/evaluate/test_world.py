@@ -56,11 +56,11 @@ def config_file(tmp_path_factory, turbines):
     """The fixture's configuration as a file, for `telltale replay`."""
     from streamer.resources import config_path
 
-    text = config_path("turbines.yaml").read_text("utf-8")
-    text = text.replace("# bins: 24", "bins: 12").replace("bin_readings: 300", "bin_readings: 60")
-    text = text.replace("keep_firing_s: 86400", "keep_firing_s: 7200")
+    text = config_path("demo.yaml").read_text("utf-8")
+    text = text.replace("{method: slots}", "{method: slots, bins: 12}")
+    text = text.replace("keep_firing_s: 172800", "keep_firing_s: 7200")
     text = re.sub(r"(?m)^notifiers:\n(?:[ #].*\n|\n)*", "", text)
-    path = tmp_path_factory.mktemp("config") / "turbines.yaml"
+    path = tmp_path_factory.mktemp("config") / "demo.yaml"
     path.write_text(text, "utf-8")
     assert load(path).classes == turbines.classes
     return path
@@ -81,7 +81,7 @@ def test_evaluate_says_what_replay_says(farm, walked, config_file, tmp_path, cap
         np.testing.assert_array_equal(there["time"], trace.times)
         for sensor in trace.sensors:
             np.testing.assert_array_equal(there[sensor], ours[sensor], err_msg=sensor)
-        charts = there[[name for name in there if name.startswith("ewma_chart")]].max(axis=1) / 12
+        charts = there[[name for name in there if name.startswith("ewma_chart")]].max(axis=1) / 8
         np.testing.assert_array_equal(charts, ours[f"severity: {OURS}: ewma_chart"])
         np.testing.assert_array_equal(charts, ours["score"])
 
@@ -136,7 +136,7 @@ def test_a_list_of_machines_keeps_the_farm_from_nobody(farm, turbines) -> None:
 
 
 def test_blocks_become_readings_machine_by_machine(farm, turbines) -> None:
-    first = next(_directly(farm, SHORT_H, product_of(farm, turbines)))
+    first = next(_directly(farm, SHORT_H, product_of(farm, turbines), []))
     assert first.block.rows[:4].tolist() == [0, 1, 2, 0]
     assert np.diff(first.block.times[:4]).tolist() == [0, 0, 300 * 10**9]
     _, values = next(farm.run(SHORT_H))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.notifiers.log import Config, line, open_notifier
+from streamer.records import Evidence
 from tests.batches import event
 
 
@@ -20,8 +21,14 @@ def test_firing_is_a_warning_and_the_rest_is_information(caplog: pytest.LogCaptu
     notifier.close()
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "INFO"]
     assert caplog.messages[1] == (
-        "firing: north/T03: machine_fault: vibration is high (since 2023-11-14T22:13:20Z)"
+        "firing: north/T03: machine_fault: vibration is high "
+        "(ewma_chart 9, limit 6; since 2023-11-14T22:13:20Z)"
     )
+
+
+def test_the_health_of_the_component_is_told_where_it_is_known() -> None:
+    told = line(event(evidence=Evidence("vibration", component="gearbox", health=41.4)))
+    assert told.endswith("vibration is high (health of gearbox 41; since 2023-11-14T22:13:20Z)")
 
 
 def test_a_per_cent_sign_is_only_a_character(caplog: pytest.LogCaptureFixture) -> None:

@@ -38,7 +38,7 @@ classes:
       vibration: {unit: mm/s, range: [0, 50]}
     moving: {sensor: rotor_speed, above: 1}
 """
-HOURS = 20 * 24.0
+HOURS = 40 * 24.0
 CLASS = "turbine"
 BAD = {"nothing": np.nan, "spike": 1e9, "sentinel": -9999.0, "sentinel in range": 127.0}
 """What stands in place of a value; text is nothing, once it is decoded."""
@@ -51,7 +51,7 @@ def config() -> Config:
 
 @cache
 def farm() -> Farm:
-    faults = ["bearing_wear@T01:12d+2d", "overheating@T02:13d+1d", "bearing_wear@T03:14d+1d"]
+    faults = ["bearing_wear@T01:32d+2d", "overheating@T02:33d+1d", "bearing_wear@T03:34d+1d"]
     return Farm(
         5,
         seed=3,
@@ -89,19 +89,19 @@ def auc(kind: str = "") -> float:
 
 @pytest.mark.parametrize("kind", BAD)
 def test_one_bad_value_in_a_hundred_costs_less_than_a_hundredth(kind):
-    assert auc() > 0.6
+    assert auc() > 0.95
     assert auc(kind) == pytest.approx(auc(), abs=0.01)
 
 
 @pytest.mark.parametrize("bad", [1e9, -9999.0, 149.0])
 def test_one_spike_is_forgotten_after_ten_readings(bad):
-    """After it, every score is what it would have been, or nearly so."""
+    """After it, every severity is what it would have been, or nearly so."""
     turbine = config().classes[CLASS]
     machines = [Machine(CLASS, (("site", "demo"), ("machine", "T05")))]
-    blocks = list(farm().run(HOURS / 2))
+    blocks = list(farm().run(HOURS * 0.75))
     values = np.concatenate([block.values[:, 4] for block in blocks])
     times = np.concatenate([block.times for block in blocks])
-    at, sensor = 1300, list(turbine.sensors).index("gearbox_temperature")
+    at, sensor = 4200, list(turbine.sensors).index("gearbox_temperature")
     spiked = values.copy()
     spiked[at, sensor] = bad
     rows = np.zeros(len(times), dtype=np.int32)
@@ -112,7 +112,12 @@ def test_one_spike_is_forgotten_after_ten_readings(bad):
     assert hit.block.codes[at, sensor] != OK
     assert hit.alerts == clean.alerts
     later = slice(at + 10, at + 100)
-    before = np.nan_to_num(clean.block.scores[later], nan=-1.0)
-    after = np.nan_to_num(hit.block.scores[later], nan=-1.0)
+    limits = [
+        one.limit
+        for name, one in turbine.detectors.items()
+        for _ in one.columns(name, turbine.health)
+    ]
+    assert np.isfinite(clean.block.scores[later]).mean() > 0.9
+    before, after = (judged.block.scores[later] / limits for judged in (clean, hit))
     np.testing.assert_allclose(after, before, atol=0.05, rtol=0.05)
     assert (SPIKE in hit.block.codes[at]) == (bad == 149.0)

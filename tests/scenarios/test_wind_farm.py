@@ -166,14 +166,19 @@ def test_a_turbine_that_falls_silent_is_missed_and_welcomed_back():
 
 
 def test_the_example_configuration_leaves_a_healthy_farm_in_peace():
-    """A reading a minute, as `config/turbines.yaml` is written for; ordinary weather."""
-    farm = Farm(machines=4, seed=2, period_s=60)
-    config = load(config_path("turbines.yaml"), overrides={"clock": "data", "sinks": {}})
+    """Six weeks of a reading every ten minutes; four of them go by before anybody may speak."""
+    farm, hours = Farm(machines=4, seed=2, period_s=600), 24 * 42
+    overrides = {"clock": "data", "max_ahead_s": 86400, "sinks": {}}
+    config = load(config_path("turbines.yaml"), overrides=overrides)
     pipeline = Pipeline(config, None)
-    sent = iter(telemetry(farm, hours=120))
-    told = []
+    sent = iter(telemetry(farm, hours))
+    told, charted = [], []
     while batch := list(islice(sent, 4096)):
         arrived = [Message(m.topic, m.encoded().encode(), m.time_ns) for m in batch]
         told += pipeline.turn(arrived, hearing_since_ns=0)
-    assert pipeline.ledger.counters["stored"] == 4 * 120 * 60
+        for points in pipeline.last_points:
+            column = points.schema.scores.index("ewma_multichart_vibration")
+            charted.append(np.isfinite(points.scores[:, column]))
+    assert pipeline.ledger.counters["stored"] == 4 * hours * 6
+    assert np.concatenate(charted).mean() > 0.2
     assert [event.reason for event in told if event.state == "firing"] == []

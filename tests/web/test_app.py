@@ -9,9 +9,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from streamer.condition import ComponentHealth
 from streamer.web import app
 from streamer.web.server import WebServer
-from streamer.web.status import ActiveAlert, Learning, Status, Target
+from streamer.web.status import ActiveAlert, Learning, MachineHealth, Status, Target
 from tests.servers._process import answers, free_port
 
 COUNTERS = {"received": 5, "stored": 3, "rejected": 1, "duplicate": 1, "late": 0}
@@ -113,3 +114,32 @@ def test_metrics_are_prometheus_text(ask):
 
 def test_status_json_says_the_same(ask):
     assert json.loads(ask(status(), "/status.json")[1])["counters"] == COUNTERS
+
+
+DRIFTS = ActiveAlert("fleet", "fleet_drift_heat", "firing", 0, "", "turbine", "fleet")
+WORN = ComponentHealth("gearbox", 41.0, "degrading", 40.0, 66.0, 92.0)
+
+
+def test_metrics_tell_health_and_what_is_left(ask):
+    strange = 'T"1\\\n'
+    told = status(health=[MachineHealth("turbine", strange, WORN)], alerts=[DRIFTS])
+    _, text = ask(told, "/metrics")
+    machine = r'class="turbine",machine="T\"1\\\n",component="gearbox"'
+    assert f"telltale_health_index{{{machine}}} 41.0\n" in text
+    assert f'telltale_remaining_life_hours{{{machine},quantile="0.5"}} 66.0\n' in text
+    assert 'telltale_fleet_drift{class="turbine",rule="fleet_drift_heat"} 1\n' in text
+    unknown = ComponentHealth("gearbox", 100.0)
+    _, text = ask(status(health=[MachineHealth("turbine", "T1", unknown)]), "/metrics")
+    assert "telltale_remaining_life_hours{" not in text
+    assert "telltale_fleet_drift{" not in text
+
+
+def test_the_page_shows_the_worst_components_and_the_slowest_learner(ask):
+    told = status(
+        health=[MachineHealth("turbine", f"T{i}", WORN) for i in range(30)],
+        learning=[Learning("turbine", 12, 3, 12, "T7: learning 43 %")],
+    )
+    _, page = ask(told, "/")
+    assert "gearbox: 41 of 100, degrading, 40 … 92 h of operation left" in page
+    assert page.count("of operation left") == app.COMPONENTS_SHOWN
+    assert "T7: learning 43 %" in page

@@ -1,0 +1,63 @@
+"""``false_alarms`` of a class: how a budget becomes limits."""
+
+import pytest
+
+from detectors.calibration import Delays, multichart_limit, multichart_rate, per_month
+from streamer.config import parse
+from streamer.config.limits import budget_of
+from tests.config.config_texts import errors, text
+
+
+def limits(pump):
+    detectors = parse(text(pump=pump)).classes["pump"].detectors
+    return {key: one.limit for key, one in detectors.items()}
+
+
+def test_without_a_budget_limits_are_those_of_the_table():
+    assert limits("")["ewma_multichart"] == 7.0
+
+
+def test_a_budget_is_the_limit_of_the_multicharts_and_of_no_other_without_a_law():
+    found = limits("false_alarms: 1 per machine-week")
+    asked = multichart_limit(per_month("1 per machine-week"), 1)
+    assert found["ewma_multichart"] == found["adjusted_multichart"] == asked
+    assert (found["rolling_zscore"], found["half_space_trees"]) == (8.0, 0.95)
+
+
+def test_a_limit_of_ones_own_wins():
+    own = "false_alarms: 1 per machine-year\n    detectors: {ewma_multichart: {limit: 5}}"
+    assert limits(own) == {"ewma_multichart": 5.0}
+
+
+def test_theory_is_asked_only_where_the_time_between_samples_is_known():
+    charts = "\n    detectors: {ewma_chart: {}, cusum: {}}"
+    assert limits(f"false_alarms: 1 per machine-month{charts}") == {"ewma_chart": 6.0, "cusum": 1.0}
+    known = "\n    sample_s: 600"
+    month, year = (
+        limits(f"false_alarms: 1 per machine-{p}{known}{charts}") for p in ("month", "year")
+    )
+    assert all(month[key] < year[key] for key in month)
+    assert 2 < month["ewma_chart"] < 6
+
+
+def test_what_is_no_budget_is_said():
+    (line,) = errors(text(pump="false_alarms: seldom"))
+    assert "false_alarms: is 'seldom', it reads like '1 per machine-month'" in line
+
+
+def test_limits_stand_for_the_budget_they_were_made_of():
+    spec = parse(text(pump="false_alarms: 2 per machine-month")).classes["pump"]
+    found = {key: spec.detectors[key].limit for key in ("ewma_multichart", "adjusted_multichart")}
+    assert budget_of(found, spec) == pytest.approx(2.0, rel=1e-3)
+    assert budget_of({"rolling_zscore": 8.0}, spec) is None
+
+
+@pytest.mark.parametrize("budget", [30.0, 1.0, 1 / 12, 1e-3])
+@pytest.mark.parametrize("n_sensors", [1, 26, 200])
+@pytest.mark.parametrize("delays", [Delays(), Delays(3600, 86400), Delays(0, 0)])
+def test_a_multichart_limit_keeps_the_budget_by_its_own_law(budget, n_sensors, delays):
+    limit = multichart_limit(budget, n_sensors, delays)
+    assert limit == 40.0 or multichart_rate(limit * 1.001, n_sensors, delays) <= max(
+        budget, multichart_rate(limit, n_sensors, delays)
+    )
+    assert multichart_limit(budget / 10, n_sensors, delays) >= limit

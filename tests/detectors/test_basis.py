@@ -1,0 +1,163 @@
+"""What the machine is doing, as features: what they are, and when they may be believed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import basis, kernels
+from detectors.basis import ContextBasis
+from tests.detectors.laws import (
+    S_NS,
+    Readings,
+    assert_laws,
+    assert_same_bits,
+    readings,
+    story,
+    walked,
+)
+
+NAN = math.nan
+PALETTE = [NAN, -3.0, 0.0, 0.5, 1.0, 2.0, 7.5]
+LAGS_S, WARM_S, KNOTS = (5.0, 20.0, 60.0), 100.0, 2
+
+
+def features(stage: ContextBasis, stream: Readings):
+    return stage.walk(stream.rows, stream.times, stream.values)
+
+
+def two_contexts() -> ContextBasis:
+    """Sensors 2 and 0 explain; sensor 1 does not."""
+    return ContextBasis(
+        3, context=[2, 0], least=[0.5, 9, 0.25], knots=KNOTS, lags_s=LAGS_S, warm_s=WARM_S
+    )
+
+
+def one(values, every_s: float = 10.0, **parameters):
+    stage = ContextBasis(1, context=[0], **{"knots": 1, "lags_s": [20], "warm_s": 0} | parameters)
+    return walked(stage, features, story(np.reshape(values, (-1, 1)), every_s))
+
+
+def defined(x, low, high, times_s) -> np.ndarray:
+    """The features of one context by NumPy, without its products with others; f8[n, each]."""
+    u = (x - low) / (high - low)
+    at = [k / (KNOTS + 1) for k in range(1, KNOTS + 1)] + [1, 1.5]
+    columns = [u, *(np.maximum(u - bend, 0) for bend in at)]
+    for k, lag_s in enumerate(LAGS_S):
+        passed = np.array([low_pass(times_s[: i + 1], u[: i + 1], lag_s) for i in range(len(u))])
+        columns += [passed, passed**2] if k == 1 else [passed]
+    return np.column_stack(columns)
+
+
+def low_pass(times_s, u, lag_s: float) -> float:
+    """Its closed form: each value weighs by how much of it the later ones have left."""
+    left = np.exp(-np.diff(times_s) / lag_s)
+    share = np.append(1.0, 1 - left)
+    return float(share * np.append(np.cumprod(left[::-1])[::-1], 1.0) @ u)
+
+
+def test_features_are_those_of_the_definition():
+    rng = np.random.default_rng(1)
+    times_s = np.cumsum(rng.choice([1.0, 7.0, 30.0], 120))
+    values = rng.uniform(0, 10, (120, 3))
+    values[60:] *= 1.8  # beyond the span of the first 100 s
+    found, valid = walked(two_contexts(), features, story(values, times_s=times_s))
+    settled = times_s - times_s[0] >= 2 * max(LAGS_S)
+    spoken = np.flatnonzero(settled)
+    early = times_s - times_s[0] < WARM_S
+    blocks = [
+        defined(x, x[early].min(), x[early].max(), times_s)[spoken]
+        for x in (values[:, 2], values[:, 0])
+    ]
+    product = blocks[0][:, :1] * blocks[1][:, :1]
+    wanted = np.column_stack([np.ones(len(spoken)), *blocks, product])
+    assert wanted.shape[1] == two_contexts().n_features
+    np.testing.assert_allclose(found[spoken], wanted, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(valid, np.where(settled, wanted.shape[1], 0))
+
+
+def test_a_missing_context_leaves_those_before_it():
+    values = np.ones((40, 3))
+    values[30:, 2], values[35:, 0] = NAN, NAN
+    stage = two_contexts()
+    turned = ContextBasis(
+        3, context=[0, 2], least=[0.5, 9, 0.25], knots=KNOTS, lags_s=LAGS_S, warm_s=WARM_S
+    )
+    valid = [walked(one_, features, story(values, 10))[1] for one_ in (stage, turned)]
+    assert valid[0][29:].tolist() == [stage.n_features] + [1] * 10
+    assert valid[1][29:].tolist() == [stage.n_features] + [int(stage.start[1])] * 5 + [1] * 5
+
+
+def test_the_usual_span_is_that_of_the_first_days_and_no_smaller_than_least():
+    for spread, width in ((4.0, 4.0), (0.0, 0.5)):
+        x = [3.0, 3.0 + spread, *[5.0] * 10]
+        found, _ = one(x, least=[0.5], warm_s=20)
+        assert found[-1, 1] == pytest.approx((5.0 - 3.0) / width)
+
+
+def test_nothing_is_said_after_a_gap_until_low_passes_have_settled():
+    times_s = [*range(0, 100, 10), *range(200, 300, 10)]
+    stage = ContextBasis(1, context=[0], knots=1, lags_s=[20], warm_s=20)
+    x = np.array([0.0, 1.0] * 5 + [3.0] * 10)
+    found, valid = walked(stage, features, story(x[:, None], times_s=times_s))
+    assert np.flatnonzero(valid == 0).tolist() == [*range(4), *range(10, 14)]
+    np.testing.assert_array_equal(found[14:, 5], 3.0)  # nothing of the zeros and ones is left
+
+
+def test_a_context_that_first_speaks_late_is_missing_until_its_span_is_known():
+    values = np.column_stack([np.arange(60.0), np.zeros(60), np.arange(60.0) % 7])
+    values[:30, 0] = NAN
+    stage = two_contexts()
+    found, valid = walked(stage, features, story(values, 10))
+    assert valid.tolist() == [0] * 12 + [int(stage.start[1])] * 28 + [stage.n_features] * 20
+    assert np.isfinite(found).all()
+    assert found[-1, stage.start[1]] == pytest.approx((59 - 30) / 9)
+
+
+def test_without_context_there_is_a_constant_at_once():
+    stage = ContextBasis(2)
+    found, valid = walked(stage, features, story([[1.0, NAN]] * 3))
+    assert (found.tolist(), valid.tolist()) == ([[1.0]] * 3, [1] * 3)
+
+
+@given(readings(3, PALETTE), st.lists(st.integers(0, 60), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_it_keeps_the_laws(stream, cuts):
+    assert_laws(two_contexts, features, stream, cuts)
+
+
+def test_compiled_and_interpreted_features_and_states_are_the_same(compiled_kernel, monkeypatch):
+    rng = np.random.default_rng(5)
+    n = 3000
+    stream = Readings(
+        rng.integers(0, 3, n).astype(np.int32),
+        np.cumsum(rng.choice([0, 1, 3, 40], n, p=[0.1, 0.5, 0.39, 0.01])) * S_NS,
+        rng.normal(5, 3, (n, 3)),
+    )
+    stream.values[rng.random((n, 3)) < 0.1] = NAN
+    outcomes = []
+    for kernel in (compiled_kernel("basis"), kernels.interpreted("basis")):
+        monkeypatch.setattr(basis, "kernel", kernel)
+        stage = two_contexts()
+        outcomes.append([*walked(stage, features, stream), *stage.state.values()])
+    assert (outcomes[0][1] == two_contexts().n_features).mean() > 0.5
+    assert_same_bits(*outcomes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"knots": 33}, "knots is 33"),
+        ({"lags_s": []}, "lags_s, how many, is 0"),
+        ({"lags_s": [0.0]}, "lags_s is 0.0"),
+        ({"warm_s": -1.0}, "warm_s is -1.0"),
+        ({"context": [2]}, "context is 2, a whole number in 0 … 1 is allowed"),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ContextBasis(2, **{"context": [0]} | wrong)

@@ -1,0 +1,331 @@
+"""What a sensor should read: least squares on its context, frozen where that is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import context, kernels
+from detectors.context import LEVEL_S, RIDGE, Explained, RegressionContext
+from tests.detectors.laws import (
+    S_NS,
+    Readings,
+    assert_laws,
+    assert_same_bits,
+    readings,
+    story,
+    walked,
+)
+
+NAN = math.nan
+PALETTE = [NAN, -3.0, 0.0, 0.5, 1.0, 2.0, 2.5, 7.5]
+P = 3
+"""Sensor 0 explains by 1, x, x²; sensor 1 may use the first two of them, sensor 2 all."""
+
+
+def regression(**changes) -> RegressionContext:
+    parameters = {
+        "depth": [0, 2, 3],
+        "floor": [0, 0.01, 0.01],
+        "moment_s": 10,
+        "learn_s": 1e9,
+        "familiar": 10,
+        "renew_s": 1000,
+    }
+    stage = RegressionContext(3, **parameters | changes)
+    stage.reserve(3)
+    return stage
+
+
+def features_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x = values[:, 0]
+    known = ~np.isnan(x)
+    phi = np.column_stack([np.ones(len(x)), x, x * x])
+    return np.where(known[:, None], phi, 0.0), np.where(known, P, 1).astype(np.int32)
+
+
+def explain(stage: RegressionContext, stream: Readings) -> Explained:
+    """Everything that is reported may be learnt, but for every seventh second."""
+    phi, valid = features_of(stream.values)
+    learn = (stream.times // S_NS % 7 != 0).astype(np.uint8)
+    return stage.walk(stream.rows, stream.times, stream.values, stream.values, phi, valid, learn)
+
+
+def run(stage: RegressionContext, values, every_s: float = 10.0, start_s: float = 0.0) -> Explained:
+    """One machine, whose every reading may be learnt."""
+    values = np.asarray(values, dtype=np.float64)
+    times = np.round((start_s + np.arange(len(values)) * every_s) * S_NS).astype(np.int64)
+    phi, valid = features_of(values)
+    rows, ones = np.zeros(len(values), np.int32), np.ones(len(values), np.uint8)
+    return stage.walk(rows, times, values, values, phi, valid, ones)
+
+
+def plant(x, seed: int = 0) -> np.ndarray:
+    """Readings of the three sensors at these contexts."""
+    rng = np.random.default_rng(seed)
+    x = np.asarray(x, dtype=np.float64)
+    noise = rng.normal(0, 0.1, (2, len(x)))
+    return np.column_stack([x, 1 + 2 * x + noise[0], 5 - x + 3 * x * x + noise[1]])
+
+
+def taught(n: int = 400, seed: int = 1, **changes) -> RegressionContext:
+    """A machine that has learnt its usual contexts, 0 … 1, and is frozen there."""
+    stage = regression(learn_s=(n - 1) * 10, **{"familiar": 0.1} | changes)
+    run(stage, plant(np.random.default_rng(seed).uniform(0, 1, n), seed))
+    assert stage.ready(0) == 1.0
+    return stage
+
+
+def usual(n: int, seed: int = 9) -> np.ndarray:
+    return plant(np.random.default_rng(seed).uniform(0, 1, n), seed)
+
+
+class Definition:
+    """One sensor by NumPy: the normal equations of all that was ever learnt, solved each time."""
+
+    def __init__(self, depth: int, floor: float) -> None:
+        self.depth, self.floor, self.origin = depth, floor, NAN
+        self.a = np.diag([1e-9] + [RIDGE] * (depth - 1)) ** 2
+        self.b = np.zeros(depth)
+        self.squares = self.weight = 0.0
+
+    def told(self, phi: np.ndarray, x: float) -> tuple[float, float, float]:
+        """Expected, leverage, σ."""
+        phi = phi[: self.depth]
+        if np.isnan(self.origin):
+            self.origin = x
+        expected = self.origin + phi @ np.linalg.solve(self.a, self.b)
+        sigma = math.sqrt(self.squares / self.weight) if self.weight else NAN
+        return expected, float(phi @ np.linalg.inv(self.a) @ phi), max(sigma, self.floor)
+
+    def learn(self, phi: np.ndarray, x: float, weight: float) -> None:
+        expected, h, sigma = self.told(phi, x)
+        error = 0.0 if np.isnan(x) else x - expected
+        if self.weight >= 30:
+            most = 4 * sigma * math.sqrt(1 + h)
+            error = min(max(error, -most), most)
+        if h <= 0.5 and not np.isnan(x):
+            self.squares += weight * error**2 / (1 + h)
+            self.weight += weight
+        phi = phi[: self.depth]
+        self.a += weight * np.outer(phi, phi)
+        self.b += weight * phi * (expected + error - self.origin)
+
+
+def test_it_is_least_squares_at_every_step():
+    """With the same weights and ridge; and the leverage is φᵀ A⁻¹ φ."""
+    rng = np.random.default_rng(3)
+    n, stage = 300, regression()
+    values = plant(rng.uniform(-1, 2, n))
+    values[rng.random((n, 3)) < 0.05] = NAN
+    values[0], values[1] = (0.3, 1.5, 5.0), NAN
+    values[100:110, 1:] += 50  # drawn in to four σ
+    times_s = np.cumsum(rng.choice([1.0, 4.0, 10.0, 300.0], n))
+    phi, valid = features_of(values)
+    times = np.round(times_s * S_NS).astype(np.int64)
+    ones, rows = np.ones(n, np.uint8), np.zeros(n, np.int32)
+    said = stage.walk(rows, times, values, values, phi, valid, ones)
+    one, two = Definition(2, 0.01), Definition(3, 0.01)
+    heard_s, compared = times_s[0], 0
+    for i in range(n):
+        if valid[i] < P:
+            assert np.isnan(said.expected[i]).all()
+            continue
+        weight, heard_s = min((times_s[i] - heard_s) / 10, 1.0), times_s[i]
+        for s, definition in ((1, one), (2, two)):
+            expected, h, sigma = definition.told(phi[i], values[i, s])
+            spoken = h <= 10 and definition.weight >= 30
+            assert np.isnan(said.expected[i, s]) != spoken
+            if spoken:
+                band = sigma * math.sqrt(1 + h)
+                assert said.expected[i, s] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+                assert said.band[i, s] == pytest.approx(band, rel=1e-6)
+                if not np.isnan(values[i, s]):
+                    z = (values[i, s] - expected) / band
+                    assert said.residuals[i, s] == pytest.approx(z, rel=1e-5, abs=1e-5)
+                compared += 1
+            if weight > 0:
+                definition.learn(phi[i], values[i, s], weight)
+    assert compared > 400
+
+
+def test_where_the_context_is_known_nothing_is_learnt_any_more():
+    stage = taught()
+    before = {name: array.tobytes() for name, array in stage.state.items()}
+    creeping = usual(600) + np.linspace(0, 3, 600)[:, None] * np.array([0, 1, 1])
+    said = run(stage, creeping, start_s=5000)
+    for name in ("factor", "target", "squares", "freedom", "moments"):
+        assert stage.state[name].tobytes() == before[name], name
+    assert (said.residuals[-50:, 1:] > 15).all()
+
+
+def test_what_it_never_did_before_is_not_judged_and_then_learnt():
+    stage = taught()
+    news = plant(np.random.default_rng(2).uniform(2.5, 3, 300), 4)
+    said = run(stage, news, start_s=5000)
+    assert np.isnan(said.residuals[0, 1:]).all(), "nobody can say what is right there"
+    assert stage.state["extended"][0] > 0
+    assert (np.abs(said.residuals[-100:, 1:]) < 6).all()
+    wanted = plant([2.7])[0]
+    assert run(stage, [wanted], start_s=9000).expected[0, 1:] == pytest.approx(wanted[1:], abs=0.5)
+
+
+def test_what_is_new_is_not_learnt_while_something_has_long_been_wrong():
+    stage = taught()
+    sick = usual(100) + np.array([0, 1.0, 0])
+    run(stage, sick, every_s=LEVEL_S / 50, start_s=5000)
+    before = stage.state["factor"].tobytes(), stage.state["target"].tobytes()
+    said = run(stage, plant(np.full(50, 3.0)), start_s=5000 + 2 * LEVEL_S)
+    assert np.isnan(said.residuals[0, 1:]).all()
+    assert (stage.state["factor"].tobytes(), stage.state["target"].tobytes()) == before
+
+
+def test_weights_count_moments_whatever_the_rate():
+    for every_s, moments in ((1.0, 9.9), (10.0, 99.0), (300.0, 99.0)):
+        stage = regression()
+        run(stage, usual(100), every_s=every_s)
+        assert stage.state["moments"][0] == pytest.approx(moments)
+
+
+def test_readings_of_one_moment_weigh_as_much_as_one_that_is_their_mean():
+    """Ten readings of one context, a second apart, are fitted as one reading every ten seconds."""
+    x = np.random.default_rng(1).uniform(0, 1, 60)
+    once, often = regression(), regression()
+    run(once, plant(x))
+    run(often, np.repeat(plant(x), 10, axis=0), every_s=1.0, start_s=-9.0)
+    np.testing.assert_allclose(often.state["factor"][0], once.state["factor"][0], rtol=0.3)
+    asked = plant(np.linspace(0, 1, 5))
+    expected = [run(stage, asked, start_s=1000).expected for stage in (once, often)]
+    np.testing.assert_allclose(expected[0][:, 1:], expected[1][:, 1:], atol=0.1)
+
+
+def test_after_accept_a_sensor_learns_its_level_and_gain():
+    stage = taught()
+    before = stage.state["target"].copy()
+    stage.accept(0, [2])
+    changed = usual(400)
+    changed[:, 2] = 7 + 1.5 * changed[:, 2]
+    said = run(stage, changed, start_s=5000)
+    assert np.isnan(said.residuals[:100, 2]).all(), "silent for renew_s"
+    assert (np.abs(said.residuals[:, 1]) < 6).all(), "the others go on"
+    assert stage.state["target"][0, :2].tobytes() == before[0, :2].tobytes()
+    asked = plant(np.linspace(0, 1, 5))
+    again = run(stage, asked, start_s=10_000)
+    np.testing.assert_allclose(again.expected[:, 2], 7 + 1.5 * asked[:, 2], atol=0.6)
+
+
+def test_after_accept_one_that_reads_as_before_keeps_all_it_knows():
+    stage = taught()
+    target = stage.state["target"].tobytes()
+    stage.accept(0)
+    said = run(stage, usual(300), start_s=5000)
+    assert stage.state["target"].tobytes() == target
+    assert np.isnan(said.residuals[:100]).all()
+    assert np.isfinite(said.residuals[-100:, 1:]).all()
+
+
+@pytest.mark.parametrize("life", ["compiled", "interpreted"])
+def test_a_sensor_that_first_speaks_after_maintenance_breaks_nothing(
+    life, compiled_kernel, monkeypatch
+):
+    make = compiled_kernel if life == "compiled" else kernels.interpreted
+    monkeypatch.setattr(context, "kernel", make("context"))
+    stage, silent = regression(learn_s=3990, familiar=0.1), usual(400)
+    silent[:, 2] = NAN
+    run(stage, silent)
+    stage.accept(0)
+    run(stage, usual(200), start_s=5000)
+    assert all(np.isfinite(stage.state[name][0]).all() for name in ("target", "squares"))
+
+
+def test_a_value_that_is_missing_is_expected_all_the_same():
+    stage = taught()
+    values = usual(1)
+    full = values.copy()
+    values[0, 2] = NAN
+    phi, valid = features_of(full)
+    at = np.array([5000 * S_NS])
+    said = stage.walk(np.zeros(1, np.int32), at, values, full, phi, valid, np.ones(1, np.uint8))
+    assert np.isnan(said.residuals[0]).tolist() == [True, False, True]
+    assert np.isnan(said.expected[0]).tolist() == [True, False, False]
+
+
+def test_a_sensor_needs_no_more_context_than_explains_it():
+    stage = taught()
+    values, ones = usual(1), np.ones(1, np.uint8)
+    phi, _ = features_of(values)
+    before = stage.state["moments"].tobytes()
+    two = np.array([2], np.int32)
+    said = stage.walk(np.zeros(1, np.int32), np.array([9**12]), values, values, phi, two, ones)
+    assert np.isnan(said.residuals[0]).tolist() == [True, False, True]
+    assert stage.state["moments"].tobytes() == before, "half a context teaches nothing"
+
+
+def quick() -> RegressionContext:
+    return regression(moment_s=1, learn_s=50, familiar=0.5, renew_s=5)
+
+
+@given(readings(3, PALETTE), st.lists(st.integers(0, 60), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_it_keeps_the_laws(stream, cuts):
+    assert_laws(quick, explain, stream, cuts)
+
+
+def test_it_keeps_the_laws_when_it_speaks_too():
+    stream = _eventful(900)
+    assert np.isfinite(explain(quick(), stream).residuals).sum() > 100
+    assert_laws(quick, explain, stream, [1, 300, 301, 700])
+
+
+def test_compiled_and_interpreted_residuals_and_states_are_the_same(compiled_kernel, monkeypatch):
+    outcomes = []
+    for kernel in (compiled_kernel("context"), kernels.interpreted("context")):
+        monkeypatch.setattr(context, "kernel", kernel)
+        stage, stream = quick(), _eventful(3000)
+        first = walked(stage, explain, stream[:2000])
+        stage.accept(1)
+        outcomes.append([*first, *walked(stage, explain, stream[2000:]), *stage.state.values()])
+    assert np.isfinite(outcomes[0][0][:, 1:]).mean() > 0.2
+    assert_same_bits(*outcomes)
+
+
+def _eventful(n: int) -> Readings:
+    rng = np.random.default_rng(5)
+    values = plant(rng.uniform(0, 1, n) + (rng.random(n) < 0.1))
+    values[rng.random((n, 3)) < 0.05] = NAN
+    values[n // 2 :, 1] += 2 * (rng.random(n - n // 2) < 0.5)
+    times = np.cumsum(rng.choice([0, 1, 2, 40], n)) * S_NS
+    return Readings(rng.integers(0, 3, n).astype(np.int32), times, values)
+
+
+def test_a_constant_sensor_has_the_spread_of_its_resolution():
+    stage = RegressionContext(1, depth=[1], floor=[0.5], moment_s=1, learn_s=100, familiar=0.1)
+    stage.reserve(1)
+    n = 60
+    x = np.full((n, 1), 7.0)
+    x[-1] = 8.0
+    times, one = story(x).times, np.ones(n, np.int32)
+    rows, learn = np.zeros(n, np.int32), np.ones(n, np.uint8)
+    said = stage.walk(rows, times, x, x, np.ones((n, 1)), one, learn)
+    assert said.residuals[-1, 0] == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"depth": [0, 0, 0]}, "at least one sensor needs a feature"),
+        ({"depth": [0, -1, 2]}, "at least one sensor needs a feature"),
+        ({"depth": [1]}, r"depth has shape \[1\], \[3\] is needed"),
+        ({"moment_s": 0.0}, "moment_s is 0.0"),
+        ({"learn_s": 499.0}, r"learn_s is 499.0, 500 … 1e\+09 is allowed"),
+        ({"familiar": 0.0}, "familiar is 0.0"),
+        ({"renew_s": 5.0}, "renew_s is 5.0"),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        regression(**wrong)
