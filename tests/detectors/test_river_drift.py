@@ -114,7 +114,7 @@ def test_a_restored_object_goes_on_where_its_values_are_all_kept():
     half = len(rows) * 2 // 3
     fleet, restored = (built(grace_period=500, memory=1000) for _ in range(2))
     fleet.walk(rows[:half], times[:half], x[:half], learn[:half])
-    restored.walk(rows[:99], times[:99], x[:99], learn[:99])
+    restored.walk(rows, times, x[::-1], learn)
     restored.restore({name: array.copy() for name, array in fleet.state.items()})
     goes_on = fleet.walk(rows[half:], times[half:], x[half:], learn[half:])
     assert goes_on.any()
@@ -123,7 +123,8 @@ def test_a_restored_object_goes_on_where_its_values_are_all_kept():
 
 
 def test_a_forgotten_machine_is_a_new_one():
-    values = ar1(800, 0.5)
+    values = ar1(1300, 0.5)
+    values[:, 900:] += 4.0
     fleet = built(grace_period=500)
     first = fleet.walk(*columns(values))
     for row in range(MACHINES):
