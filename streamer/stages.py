@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.assemble import Assembler
-from detectors.attribution import INSTRUMENT, MACHINE, Attribution
+from detectors.attribution import INSTRUMENT, MACHINE, MISLED, WRONG_WAY, Attribution
 from detectors.base import Fleet, Mask, Rows, Values
 from detectors.health import HealthIndex
 from detectors.quality import Quality
@@ -72,7 +72,11 @@ class Block(NamedTuple):
     @property
     def blamed(self) -> NDArray[np.bool_]:
         """Per judged sensor: whether its instrument is to blame, and it alone."""
-        blamed: NDArray[np.bool_] = np.isin(self.blame, INSTRUMENT) & (self.shared.together == 0)
+        together = self.shared.together != 0
+        # Who misleads sensors that all machines share is no instrument, but the weather.
+        shared = ((self.blame == MISLED) & together).any(axis=1)
+        blamed: NDArray[np.bool_] = np.isin(self.blame, INSTRUMENT) & ~together
+        blamed &= ~((self.blame == WRONG_WAY) & shared[:, np.newaxis])
         return blamed
 
     @property
