@@ -29,8 +29,9 @@ The first of these that holds for a strange sensor is its code:
 Moved is 0.6 of the limit alone, of a ``DRIFT`` and a ``STEP`` 0.35, as its follower has moved;
 stirred is 0.4; in judging directions, 0.45 of the strangest count at least. Codes are latched until
 the sensor has been calm, below 0.5, for a day; ``MISLED`` and ``HARMLESS`` until it is. A second
-sensor that becomes strange takes ``DRIFT`` and ``WRONG_WAY`` back, one that moves in the harmful direction ``MISLED`` and ``HARMLESS``. What
-nothing speaks for stays the machine's: that is the safe side.
+sensor that becomes strange takes ``DRIFT`` and ``WRONG_WAY`` back, one that moves in the harmful
+direction ``MISLED`` and ``HARMLESS``. What nothing speaks for stays the machine's: that is the safe
+side.
 
 What it cannot see: one sensor alone that slowly climbs in the harmful direction and has no
 follower (vibration): that is how wear begins. An anemometer that reads too high looks like a rotor
