@@ -92,7 +92,7 @@ class EwmaMultichartFleet(FleetDetector):
     >>> z[1200:] += 2
     >>> rows, times = np.zeros(1300, np.int32), np.arange(1300) * 10**9
     >>> scores = chart.walk(rows, times, z, np.ones(1300, np.uint8))[:, 0]
-    >>> bool(np.isnan(scores[:1000]).all()), bool(scores[1001:1200].max() < 4 < scores[1220])
+    >>> bool(np.isnan(scores[:1000]).all()), bool(scores[1010:1200].max() < 4 < scores[1220])
     (True, True)
     """
 
