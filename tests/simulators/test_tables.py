@@ -153,7 +153,8 @@ def test_a_signal_leaves_nothing_behind(
             assert time.monotonic() < until, "nothing is being written"
             time.sleep(0.05)
         running.send_signal(number)
-        assert running.wait(SOON_S) == status
+        # Ended by it or through it: a shell says 128 + number either way.
+        assert running.wait(SOON_S) in (status, -number)
     finally:
         running.kill()
         running.wait()
