@@ -181,6 +181,7 @@ class MqttNotifier:
         if client is None or not client.is_connected():
             self._drop()
             return
+        self._client = None  # its callbacks are ours: held, neither would go before the other
         status = f"{self._prefix}/status"
         client.publish(status, "offline", qos=1, retain=True).wait_for_publish(GOODBYE_S)
         client.disconnect()

@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,10 +50,11 @@ class Listener:
     """Hears everything at the broker: topic, payload and whether it was retained before."""
 
     def __init__(self, port: int, *, username: str | None = None) -> None:
-        self.heard: queue.Queue[tuple[str, Any, bool]] = queue.Queue()
+        heard: queue.Queue[tuple[str, Any, bool]] = queue.Queue()
+        self.heard = heard
         subscribed = queue.Queue[int]()
         self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = lambda client, data, message: self.heard.put(
+        self._client.on_message = lambda client, data, message: heard.put(
             (message.topic, _read(message.payload), message.retain)
         )
         self._client.on_subscribe = lambda client, data, mid, codes, more: subscribed.put(mid)
@@ -255,12 +257,13 @@ def test_a_restart_of_the_broker_loses_no_event_and_keeps_their_order(
 ) -> None:
     outbox = Outbox()
     settings = Settings(mosquitto.port)
+    listening = threading.Event()  # nobody hears what is published before
     delivery = Delivery(
         "mqtt",
         lambda: Telling(open_notifier(Config(), settings)),
         outbox,
         0,
-        draw=lambda low, high: 0.02,
+        sleep=lambda _: listening.wait(SOON_S),
     )
     first = listen(mosquitto)
     delivery.start()
@@ -269,12 +272,14 @@ def test_a_restart_of_the_broker_loses_no_event_and_keeps_their_order(
         delivery.wake(number)
     until(lambda: first.heard.qsize() == 11)  # the status, and each event on two topics
     mosquitto.kill()
+    first.close()  # it would come back too late, and hear a part
     for number in range(6, 11):
         outbox.turns[number] = batch(number, alerts=[event(number)])
         delivery.wake(number)
     until(lambda: not delivery.state.ok)
     mosquitto.start()
     second = listen(mosquitto)
+    listening.set()
     until(lambda: delivery.cursor == 10)
     assert delivery.close(SOON_S)
     meant = [event(number).id for number in range(1, 11)]
