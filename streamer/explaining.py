@@ -11,7 +11,7 @@ from detectors.base import Fleet, Mask, Rows, Times, Values
 from detectors.basis import ContextBasis
 from detectors.context import RegressionContext
 from detectors.slots import SlotContext
-from streamer.config import MachineClass
+from streamer.config.classes import MachineClass
 
 
 class Context(Protocol):
