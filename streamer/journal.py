@@ -367,11 +367,15 @@ def connect(path: Path, page_bytes: int = 4096) -> sqlite3.Connection:
     ``page_bytes`` is for a file that is not there yet; others keep the pages they have.
     """
     db = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-    db.execute(f"PRAGMA page_size={page_bytes}")
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    # Debian's SQLite overwrites what is deleted; nothing here is secret and flash wears out.
-    db.execute("PRAGMA secure_delete=OFF")
+    try:
+        db.execute(f"PRAGMA page_size={page_bytes}")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        # Debian's SQLite overwrites what is deleted; nothing here is secret and flash wears out.
+        db.execute("PRAGMA secure_delete=OFF")
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 

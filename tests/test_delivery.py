@@ -17,7 +17,7 @@ from streamer.records import AlertEvent, Batch
 from streamer.sinks import Refused, Retry, Sink
 from tests.batches import batch, event
 
-SOON_S = 20.0
+SOON_S = 60.0
 """Far longer than anything here takes; how long a test waits before it says that it never came."""
 
 

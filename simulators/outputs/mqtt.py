@@ -145,8 +145,11 @@ class Publisher:
             self._changed.notify_all()
 
     def _end(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        client = self._client
+        client.disconnect()
+        client.loop_stop()
+        # They are ours: with them neither would go before the other, nor its sockets.
+        client.on_connect = client.on_disconnect = client.on_publish = None
 
     def _make_client(self) -> Client:
         # Imported here: who writes files needs no MQTT library.

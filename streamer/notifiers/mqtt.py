@@ -130,6 +130,7 @@ class MqttNotifier:
         if answer is not None and not answer.is_failure:
             return client
         self._drop()
+        del client  # lest the traceback of what is raised keep its sockets
         if answer is None:
             raise Retry("the broker does not answer")
         if answer.value == UNSUPPORTED_PROTOCOL and len(self._versions) > 1:

@@ -180,7 +180,7 @@ def test_a_reader_of_a_simulation_that_goes_away_is_no_failure(program):
         stdout=writing,
         stderr=subprocess.PIPE,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")

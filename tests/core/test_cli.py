@@ -112,7 +112,7 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path, config, unbuffered):
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         check=False,
-        timeout=60,
+        timeout=240,
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")

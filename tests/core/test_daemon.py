@@ -17,6 +17,7 @@ from streamer import daemon as module
 from streamer import notifiers, sinks, snapshot
 from streamer.config import Section
 from streamer.daemon import STALL_S, Daemon
+from streamer.delivery import Delivery
 from streamer.health import META_KEY, SystemAlerts
 from streamer.housekeeping import Housekeeping
 from streamer.journal import Journal
@@ -24,9 +25,10 @@ from streamer.records import AlertEvent, Batch, Message
 from streamer.sinks import Refused, Retry
 from streamer.sources import SourceEvent
 from tests.core.plant import arriving, at, configured, humming, opened, telling, turns_of
+from tests.test_delivery import until
 
 Step = list[Message] | SourceEvent | Callable[[], None]
-WAIT_S = 20.0
+WAIT_S = 60.0
 """Longer than anything here takes; a test that waits so long has failed."""
 
 
@@ -150,6 +152,16 @@ def play(config, *steps: Step, source: Script | None = None) -> tuple[Daemon, Sc
     return daemon, script
 
 
+def delivery_is(source: Script, so: Callable[[Delivery], bool]) -> Callable[[], None]:
+    """A step of the script: go on when this is so of the delivery to the sink ``memory``."""
+
+    def wait() -> None:
+        (delivery,) = [one for one in source.daemon.deliveries if one.name == "memory"]
+        until(lambda: so(delivery))
+
+    return wait
+
+
 def journal_of(config) -> sqlite3.Connection:
     return sqlite3.connect(config.state_dir / "journal.db")
 
@@ -202,9 +214,9 @@ def test_a_turn_ends_when_the_broker_has_lent_all_it_lends(config):
     take = source.take
     source.take = lambda limit, timeout_s: (asked.append(timeout_s), take(limit, timeout_s))[1]
     source.on_acknowledge = lambda messages: turns.append(len(messages))
-    long = config.model_copy(update={"commit_s": 30.0})
+    long = config.model_copy(update={"commit_s": 3.0})
     play(long, STREAM[:10], STREAM[10:14], source=source)
-    assert turns[0] == 10  # as many as may be lent, and then nothing: not 30 s of waiting
+    assert turns[0] == 10  # as many as may be lent, and then nothing: not 3 s of waiting
     assert asked[1] <= STALL_S
 
 
@@ -342,9 +354,9 @@ def test_cursors_are_stored_while_nothing_comes(config, memory, monkeypatch):
     def look() -> None:
         seen.extend(select(config, "SELECT turn FROM cursors WHERE target='memory'"))
 
-    written = memory.wait_for(lambda: memory.readings == 3)
-    pause = [lambda: time.sleep(0.02)] * 5
-    play(config, STREAM[:3], written, *pause, look)
+    source = Script()
+    moved = delivery_is(source, lambda delivery: delivery.cursor == 1)
+    play(config, STREAM[:3], moved, look, source=source)
     assert seen == [(1,)]
 
 
@@ -448,7 +460,9 @@ def test_a_misconfigured_sink_is_told_through_the_others(config, memory, monkeyp
     monkeypatch.setattr(module, "DRAIN_S", 0.05)
     memory.failure = Retry("no such token", reason="misconfigured")
     alarm = memory.wait_for(lambda: memory.events)
-    play(config, STREAM[:3], *[lambda: time.sleep(0.02)] * 5, STREAM[3:6], alarm)
+    source = Script()
+    failed = delivery_is(source, lambda delivery: not delivery.state.ok)
+    play(config, STREAM[:3], failed, STREAM[3:6], alarm, source=source)
     (event,) = memory.events
     assert (event.rule, event.state) == ("delivery_memory", "firing")
     assert event.reason == "memory: no such token"

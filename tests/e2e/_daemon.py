@@ -21,7 +21,8 @@ from streamer.records import AlertEvent, Batch
 from tests.e2e._plant import bits
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
+"""Longer than anything takes, a pause of up to 60 s before a database is tried again included."""
 COMMAND = [sys.executable, "-m", "streamer"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -155,6 +156,11 @@ class Telltale:
             return all(cursors.get(target, 0) >= newest for target in targets)
 
         self.until(done, f"{targets} to have turn {newest}")
+
+    def kept(self, readings: int) -> None:
+        """Wait until its SQLite sink holds so many readings."""
+        count = "SELECT count(*) FROM readings_turbine"
+        self.until(lambda: self.scores(count) == [(readings,)], f"{readings} rows of scores")
 
     def scored(self) -> dict[tuple[str, int], bytes]:
         """All that the journal says of each reading, see `bits`."""

@@ -92,6 +92,7 @@ def test_a_recording_says_what_the_daemon_said_of_the_same_machines(
     simulate(*story, "--mqtt", f"127.0.0.1:{mosquitto.port}")
     simulate(*story, "--out", recording)
     daemon.received(3600)
+    daemon.kept(3600)
     assert daemon.stop() == 0
     replayed = telltale("replay", daemon.file, recording, "--out", out)
     assert (replayed.returncode, replayed.stderr) == (0, "")
@@ -133,6 +134,7 @@ def stored(mosquitto: Mosquitto, run: Run, publisher: Callable[[int], Publisher]
     source.send(telemetry(readings(machines(4), range(100))))
     source.send((f"plant/north/T{n}/one/vibration", b"1.5") for n in range(5))
     daemon.received(405)
+    daemon.kept(405)
     assert daemon.stop() == 0
     return daemon
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -110,9 +111,14 @@ def test_a_run_is_not_added_to_an_earlier_one(
 def test_ended_while_it_starts_it_leaves_no_process_behind(tmp_path: Path) -> None:
     with _started("--keep", tmp_path) as running:
         log = tmp_path / "daemon.log"
-        until(lambda: log.exists() and "kernels" in log.read_text(), lambda: "the daemon to speak")
+        until(log.exists, lambda: "the broker to be there")
+        broker = _children(running.pid)[0]
+        os.kill(broker, signal.SIGSTOP)  # with which the daemon stays at its beginning
+        until(lambda: "kernels" in log.read_text(), lambda: "the daemon to speak")
         children = _children(running.pid)
         running.terminate()
+        until(lambda: _children(running.pid) == [broker], lambda: "the daemon to be ended")
+        os.kill(broker, signal.SIGCONT)
         running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 128 + signal.SIGTERM
     assert len(children) == 2

@@ -34,14 +34,15 @@ def test_a_daemon_that_is_killed_says_what_one_says_that_never_was(
     witness = run(config("witness"), "witness")
     victim = run(config("victim"), "victim")
     source = publisher(mosquitto.port)
-    kills: list[tuple[Callable[[], None], str]] = [
-        (lambda: _gets_on(victim, 200), ""),  # nothing but the journal to come back from
-        (lambda: victim.says("kernels: "), ""),  # while it comes back
-        (lambda: _gets_on(victim, 700), SNAPSHOTS),
-        (lambda: _is_writing_a_snapshot(victim, 500), SNAPSHOTS),
-        (lambda: _is_writing_a_snapshot(victim, 900), SNAPSHOTS),
-        (lambda: _gets_on(victim, 1_300), ""),
-        (lambda: _gets_on(victim, 100), ""),
+    # When in its stage, after so many readings of the stages before.
+    kills: list[tuple[Callable[[int], None], str]] = [
+        (lambda n: _has(victim, n + 200), ""),  # nothing but the journal to come back from
+        (lambda _: victim.says("kernels: "), ""),  # while it comes back
+        (lambda n: _has(victim, n + 700), SNAPSHOTS),
+        (lambda n: _is_writing_a_snapshot(victim, n + 500), SNAPSHOTS),
+        (lambda n: _is_writing_a_snapshot(victim, n + 900), SNAPSHOTS),
+        (lambda n: _has(victim, n + 1_300), ""),
+        (lambda n: _has(victim, n + 100), ""),
     ]
     stream: Stream = []
     sent = 0
@@ -50,13 +51,14 @@ def test_a_daemon_that_is_killed_says_what_one_says_that_never_was(
         told = readings(MACHINES, steps, sick=["T003"] if stage in (2, 3) else [])
         part = telemetry(told) if stage < 5 else gathered(told, 25)
         stream += part
-        sent += len(told)
         with _sending(source, part):
-            moment()
+            moment(sent)
             victim.kill()
             victim.start(*filter(None, [next_words]))
+        sent += len(told)
     for daemon in (witness, victim):
         daemon.until(lambda d=daemon: d.count("stored") == sent, "all to be stored")
+        daemon.kept(sent)
         assert daemon.stop() == 0
 
     assert witness.counters()["received"] == sent
@@ -92,6 +94,7 @@ def test_bare_numbers_without_a_time_are_stored_once_each_whenever_it_is_killed(
                 daemon.kill()
                 daemon.start()
     daemon.until(lambda: daemon.count("stored") >= sent, "all to be stored")
+    daemon.kept(sent)
     assert daemon.stop() == 0
     values = daemon.scores("SELECT vibration FROM readings_turbine")
     assert sorted(values) == [(n / 100,) for n in range(sent)]
@@ -106,17 +109,17 @@ def _sending(source: Publisher, stream: Stream) -> Iterator[None]:
     thread.join()
 
 
-def _gets_on(daemon: Telltale, readings: int) -> None:
-    """Until it has committed so many more readings."""
-    daemon.received(daemon.count("received") + readings)
+def _has(daemon: Telltale, readings: int) -> None:
+    """Until it has stored so many readings, each counted once."""
+    daemon.until(lambda: daemon.count("stored") >= readings, f"{readings} readings")
 
 
 def _is_writing_a_snapshot(daemon: Telltale, readings: int) -> None:
-    """Until there is a half-written one, so many readings from now.
+    """Until there is a half-written one, when so many readings are stored.
 
     It may live for a millisecond only; where none is caught in time the moment is as good as any.
     """
-    _gets_on(daemon, readings)
+    _has(daemon, readings)
     temporary = daemon.state_dir / "snapshots" / "snapshot.tmp"
     began_ns, deadline = time.time_ns(), time.monotonic() + CATCH_S
     while time.monotonic() < deadline:

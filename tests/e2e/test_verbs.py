@@ -86,6 +86,7 @@ def test_what_operators_told_outlives_any_kill_to_the_last_bit(
         send(stream[:half])
         dies()
         send(stream[half:])
+    daemon.delivered("sqlite")
     assert daemon.stop() == 0
 
     pipeline = Pipeline(daemon.config(), None)

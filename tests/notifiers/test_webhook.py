@@ -134,12 +134,15 @@ def test_what_repeating_cannot_mend_is_given_up_with_the_reason(
 
 def test_a_receiver_that_hangs_or_talks_nonsense_is_told_again(receiver: Receiver) -> None:
     receiver.script = ["hang", "garbage"]
-    notifier = open_notifier(Config(url=receiver.url, timeout_s=0.2), None)
-    for _ in range(2):
+    hasty, patient = (
+        open_notifier(Config(url=receiver.url, timeout_s=s), None) for s in (0.2, SOON_S)
+    )
+    for notifier, left in ((hasty, ["garbage"]), (patient, [])):
         with pytest.raises(Retry) as caught:
             notifier.notify(event())
         assert caught.value.reason == "unreachable"
-    assert notifier.notify(event()) is None
+        until(lambda left=left: receiver.script == left)
+    assert patient.notify(event()) is None
 
 
 def test_nobody_there_is_told_again() -> None:
@@ -154,7 +157,7 @@ def test_a_server_without_a_certificate_we_trust_is_told_nothing(receiver: Recei
     url = receiver.url.replace("http:", "https:")
     receiver._server.handle_error = lambda request, address: None  # type: ignore[method-assign]
     with pytest.raises(Retry, match="SSL"):
-        open_notifier(Config(url=url, timeout_s=1.0), None).notify(event())
+        open_notifier(Config(url=url, timeout_s=SOON_S), None).notify(event())
 
 
 def test_the_secret_header_is_read_when_it_is_needed(receiver: Receiver, tmp_path: Path) -> None:

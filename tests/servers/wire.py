@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 CONNACK, SUBACK, PUBREC, PUBREL, DISCONNECT = 0x20, 0x90, 0x50, 0x62, 0xE0
 CONNECT, PUBACK, SUBSCRIBE, PUBCOMP, PINGREQ = 0x10, 0x40, 0x82, 0x70, 0xC0
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 def packet(first: int, body: bytes = b"") -> bytes:

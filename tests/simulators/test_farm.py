@@ -52,7 +52,7 @@ def test_the_same_in_any_process() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=240,
         )
         assert there.stdout.strip() == here
     assert digest(Farm(machines=5, seed=10)) != here

@@ -329,7 +329,7 @@ def test_the_same_in_any_process() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=240,
         )
         assert there.stdout.strip() == digest(seed=9)
     assert digest(seed=10) != digest(seed=9)
@@ -562,7 +562,7 @@ class TestInTheFarm:
         asked = ["--class", "pump", "--machines", "3", "--hours", "12", "--period-s", "600"]
         command = [sys.executable, "-m", "simulators", *asked, "--out", str(out)]
         command += ["--truth", str(told), "--fault", "misalignment@P02:2h"]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=240)
         assert len(out.read_text().splitlines()) == 3 * 72
         assert json.loads(told.read_text())["fault_id"] == "P3"
 

@@ -18,7 +18,7 @@ from simulators.farm import Block
 from simulators.outputs.tables import LibraryMissing, write_table
 
 ROOT = Path(__file__).parents[2]
-SOON_S = 30.0
+SOON_S = 60.0
 HOURS = 30.0
 FARM = Farm(
     machines=3,

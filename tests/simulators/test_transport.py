@@ -390,14 +390,14 @@ def heard_by_a_late_subscriber(port: int) -> list[paho.MQTTMessage]:
     heard: list[paho.MQTTMessage] = []
     done = threading.Event()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda *_: client.subscribe("#", qos=1)
-    client.on_subscribe = lambda *_: client.publish("end", qos=1)
+    client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+    client.on_subscribe = lambda client, *_: client.publish("end", qos=1)
     client.on_message = lambda *args: (
         done.set() if args[2].topic == "end" else heard.append(args[2])
     )
     client.connect("127.0.0.1", port)
     client.loop_start()
-    assert done.wait(30)
+    assert done.wait(60)
     client.disconnect()
     client.loop_stop()
     return heard

@@ -152,7 +152,7 @@ class TestBursts:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=240,
         )
         assert other.stdout.strip() == digest(bursts_of(farm(WEAR), 33))
 

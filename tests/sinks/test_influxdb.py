@@ -28,7 +28,7 @@ NAN = math.nan
 
 @pytest.fixture
 def sink(influxd: Influxd) -> Any:
-    made = open_sink(Config(url=influxd.url, bucket=influxd.database, timeout_s=5.0))
+    made = open_sink(Config(url=influxd.url, bucket=influxd.database, timeout_s=SOON_S))
     yield made
     made.close()
 
@@ -317,7 +317,7 @@ Deliver = Callable[..., Delivery]
 @pytest.fixture
 def deliver(influxd: Influxd) -> Any:
     """Deliver to influxd on a thread, with pauses too short to notice."""
-    config = Config(url=influxd.url, bucket=influxd.database, timeout_s=0.5)
+    config = Config(url=influxd.url, bucket=influxd.database, timeout_s=SOON_S)
     started = []
 
     def begin(outbox: Outbox, cursor: int = 0, **changes: Any) -> Delivery:
@@ -388,7 +388,7 @@ def test_a_network_that_does_its_worst_loses_nothing(
     acts = [FORWARD, LOSE, DROP, 500, 503, 429, 401]
     influxd.shim.script.extend(dice.choices([*acts, HANG], [4, 2, 2, 1, 1, 1, 1, 0.5], k=60))
     outbox = Outbox()
-    delivery = deliver(outbox, batch_lines=40)
+    delivery = deliver(outbox, batch_lines=40, timeout_s=0.5)  # of an answer that never comes
     for turn in range(1, 101):
         outbox.turns[turn] = batch(turn, readings=13)
         delivery.wake(turn)

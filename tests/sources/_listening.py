@@ -11,7 +11,7 @@ from streamer.records import Message
 from streamer.sources import SourceEvent
 from streamer.sources.mqtt import MqttSource
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)

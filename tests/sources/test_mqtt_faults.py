@@ -78,7 +78,7 @@ def test_a_wrong_password_is_told_once_and_a_new_one_is_read(
     assert event.sentence.startswith("the broker refuses us: ")
     assert "mqtt.password_file" in event.sentence
     wait_for(lambda: ear.source.counters.connections > 2, "more attempts")
-    file.write_text(PASSWORD + "\n")
+    _put(file, PASSWORD)
     ear.wait("subscribed")
     assert ear.kinds() == ["refused", "connected", "subscribed"]
     levels = [r.levelname for r in caplog.records if r.getMessage() == event.sentence]
@@ -106,10 +106,17 @@ def test_a_bad_password_file_is_told_once_and_a_good_one_is_read(
     ear = listen(broker.port, username="telltale", password_file=file)
     told = ear.wait("unreachable").sentence
     assert told.endswith(f": mqtt.password_file: {file}: {why}")
-    file.write_text(PASSWORD + "\n")
+    _put(file, PASSWORD)
     ear.wait("subscribed")
     assert ear.kinds() == ["unreachable", "connected", "subscribed"]
     assert "Traceback" not in caplog.text
+
+
+def _put(file: Path, secret: str) -> None:
+    """All at once: the source may be reading, and an empty file would be other news."""
+    new = file.with_name("new")
+    new.write_text(secret + "\n")
+    new.replace(file)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def ask():
     def get(shown, path):
         server.show(shown)
         try:
-            with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as response:
+            with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60) as response:
                 return response.status, response.read().decode()
         except HTTPError as error:
             with error:
@@ -53,7 +53,7 @@ def ask():
 
 
 def eventually(condition):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
