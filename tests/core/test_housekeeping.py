@@ -142,7 +142,7 @@ def test_block_drops_nothing_and_takes_nothing_until_there_is_room(house):
 
 def test_snapshots_are_taken_in_their_time(house, monkeypatch):
     one = house(snapshot_s=100.0)
-    now = time.monotonic()
+    now = one.keeper._snapshot_at
     taken = []
     for later in (1, 99, 101, 150, 202):
         monkeypatch.setattr(module.time, "monotonic", lambda later=later: now + later)
