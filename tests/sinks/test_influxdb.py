@@ -260,9 +260,17 @@ def test_an_answer_that_never_comes_is_a_retry(influxd: Influxd) -> None:
     with pytest.raises(Retry, match=r"[Tt]imed out") as caught:
         sink.write([batch(1)])
     assert caught.value.reason == "unreachable"
-    assert sink.write([batch(1)]) == []
+    until(lambda: not influxd.shim.script)
+    until(lambda: _works(sink))
     sink.close()
     assert count(influxd) == 4
+
+
+def _works(sink: InfluxSink) -> bool:
+    try:
+        return sink.write([batch(1)]) == []
+    except Retry:  # a machine may be too busy to answer in time
+        return False
 
 
 def test_nobody_there_is_a_retry(influxd: Influxd) -> None:
