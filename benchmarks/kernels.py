@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,16 @@ from detectors import DETECTORS
 
 TURN = 4096
 SENSORS = ("vibration", "temperature", "speed")
-HASTY = {"scales_s": (2.5, 15.0, 60.0, 240.0), "learn_s": 500.0}
-OURS = {"ewma_multichart": HASTY, "adjusted_multichart": HASTY, "seasonal_novelty": {"step_s": 1.0}}
-"""Parameters of those that count in hours of event time, for readings a second apart."""
+HASTY: dict[str, Any] = {"scales_s": (2.5, 15.0, 60.0, 240.0), "learn_s": 500.0}
+OURS: dict[str, dict[str, Any]] = {
+    "ewma_multichart": HASTY,
+    "adjusted_multichart": HASTY,
+    "seasonal_novelty": {"step_s": 1.0},
+    "half_space_trees": {"height": 8},
+    "rolling_zscore": {"window_size": 250},
+}
+"""Parameters of those that count in hours of event time, for readings a second apart; and River's,
+where the same is compared."""
 WARM_UP = {
     "ewma_multichart": 502,
     "adjusted_multichart": 502,

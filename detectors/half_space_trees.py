@@ -13,9 +13,11 @@ window fills masses of its own; when it is full they become r.
 
 Everything a reading does depends on nothing but the leaf it reaches in each tree. So a machine
 keeps only leaf counts u1 or u2[n_trees, 2**height] of the running window and, summed up once per
-window, the table u4[n_trees, 2**height] of s for each leaf: to learn is one increment per tree, to
-score one look-up. The trees are drawn from ``seed``, the same for all machines of a fleet, so they
-are no state. Scores are River's, to the last bit, once the first window is full.
+window, a table u2 or u4[n_trees, 2**height] of s for each leaf: to learn is one increment per
+tree, to score one look-up. The table holds ``(s - window_size) / 2``: the root's mass is the whole
+window and every other term of s is even, so nothing is lost, and it is half as wide. The trees are
+drawn from ``seed``, the same for all machines of a fleet, so they are no state. Scores are
+River's, to the last bit, once the first window is full.
 
 It finds readings that are scattered and rare. It fails where strange readings come in blocks as
 long as a window: those become the next window's normal, unless something else keeps it from
@@ -67,7 +69,8 @@ class HalfSpaceTreesFleet(FleetDetector):
     Parameters
     ----------
     n_trees, height
-        Number of trees, and how often each halves the box; a tree has ``2**height`` leaves.
+        Number of trees, and how often each halves the box; a tree has ``2**height`` leaves, and a
+        machine keeps 3 to 6 bytes for each. River's default height is 8.
     window_size
         Readings a window holds; a machine scores NaN until its first is full.
     lower, upper
@@ -95,7 +98,7 @@ class HalfSpaceTreesFleet(FleetDetector):
         n_sensors: int,
         *,
         n_trees: int = 10,
-        height: int = 8,
+        height: int = 7,
         window_size: int = 250,
         lower: float = -8.0,
         upper: float = 8.0,
@@ -130,9 +133,13 @@ class HalfSpaceTreesFleet(FleetDetector):
 
     def schema(self) -> dict[str, Field]:
         """Leaf counts of the running window, score table of the last, readings learnt in all."""
-        count = "u1" if self.window_size <= np.iinfo(np.uint8).max else "u2"
         leaves = (self.n_trees, 2**self.height)
-        return {"masses": Field(count, leaves), "table": Field("u4", leaves), "learnt": Field("i8")}
+        most = self.window_size * (2**self.height - 1)
+        return {
+            "masses": Field("u1" if self.window_size <= np.iinfo(np.uint8).max else "u2", leaves),
+            "table": Field("u2" if most <= np.iinfo(np.uint16).max else "u4", leaves),
+            "learnt": Field("i8"),
+        }
 
     def ready(self, row: int) -> float:
         """Share of the first window."""
@@ -165,7 +172,8 @@ class HalfSpaceTrees(OneMachine):
     Parameters
     ----------
     n_trees, height, window_size, seed
-        As for `HalfSpaceTreesFleet`; without a seed, the trees are left to chance.
+        As for `HalfSpaceTreesFleet`, with River's defaults; without a seed, the trees are left to
+        chance.
     limits
         Feature → its limits; (0, 1) for a feature that is not named.
 

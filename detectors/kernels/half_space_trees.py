@@ -13,6 +13,9 @@ import cython
 Mass = cython.fused_type(cython.uchar, cython.ushort)
 """A leaf holds at most ``window_size`` readings, so its count is as narrow as the window allows."""
 
+Sum = cython.fused_type(cython.ushort, cython.uint)
+"""Of masses along a path, without the root's and halved: as narrow as window and height allow."""
+
 
 def descend(
     values: cython.const[cython.double][:, ::1],
@@ -63,7 +66,7 @@ def walk(
     leaves: cython.const[cython.int][:, ::1],
     learn: cython.const[cython.uchar][::1],
     masses: Mass[:, :, ::1],
-    table: cython.uint[:, :, ::1],
+    table: Sum[:, :, ::1],
     learnt: cython.longlong[::1],
     nodes: cython.uint[:, ::1],
     scores: cython.double[:, ::1],
@@ -90,6 +93,7 @@ def walk(
                 total = 0
                 for tree in range(leaves.shape[1]):
                     total += table[row, tree, leaves[i, tree]]
+                total = 2 * total + leaves.shape[1] * window_size
                 scores[i, 0] = 1.0 - total / max_score
             if learn[i]:
                 for tree in range(leaves.shape[1]):
@@ -108,13 +112,14 @@ def fold(
     tree: cython.Py_ssize_t,
     size_limit: cython.double,
     masses: Mass[:, :, ::1],
-    table: cython.uint[:, :, ::1],
+    table: Sum[:, :, ::1],
     nodes: cython.uint[:, ::1],
 ) -> cython.void:
     """Turn the leaf counts of a full window into the score of each leaf, and start a new window.
 
-    ``nodes[0]`` takes the mass of each node, ``nodes[1]`` the sum of ``mass * 2**depth`` along the
-    path to it, which grows no more below a node lighter than ``size_limit``.
+    ``nodes[0]`` takes the mass of each node, ``nodes[1]`` half the sum of ``mass * 2**depth`` along
+    the path from below the root to it, which grows no more below a node lighter than
+    ``size_limit``. The root holds the whole window, always, and all the other terms are even.
     """
     leaf: cython.Py_ssize_t
     node: cython.Py_ssize_t
@@ -126,13 +131,13 @@ def fold(
         masses[row, tree, leaf] = 0
     for node in range(leaf_0 - 1, -1, -1):
         nodes[0, node] = nodes[0, 2 * node + 1] + nodes[0, 2 * node + 2]
-    nodes[1, 0] = nodes[0, 0]
+    nodes[1, 0] = 0
     for node in range(1, 2 * leaf_0 + 1):
         parent = (node - 1) // 2
-        if (node & (node + 1)) == 0:  # 1, 3, 7, …: the first node of a level
-            weight = weight * 2
         nodes[1, node] = nodes[1, parent]
         if nodes[0, parent] >= size_limit:
             nodes[1, node] += nodes[0, node] * weight
+        if ((node + 1) & (node + 2)) == 0:  # 2, 6, 14, …: the last node of a level
+            weight = weight * 2
     for leaf in range(leaf_0 + 1):
         table[row, tree, leaf] = nodes[1, leaf_0 + leaf]

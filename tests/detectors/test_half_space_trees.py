@@ -61,7 +61,7 @@ def test_the_forest_is_rivers(n_features):
 @pytest.mark.parametrize(
     ("n", "parameters"),
     [
-        (12_000, {"seed": 7}),
+        (12_000, {"seed": 7, "height": 8}),
         (3_000, {"seed": 1, "n_trees": 4, "height": 2, "window_size": 7}),
         (4_000, {"seed": 2, "n_trees": 3, "height": 10, "window_size": 300}),
         (200, {"seed": 3, "n_trees": 1, "height": 1, "window_size": 10}),
@@ -107,18 +107,31 @@ def test_without_a_seed_trees_differ():
     assert (a.thresholds != b.thresholds).any()
 
 
-def test_a_machine_takes_less_than_13_kb():
-    fleet = HalfSpaceTreesFleet(3)
+@pytest.mark.parametrize(
+    ("parameters", "nbytes"),
+    [
+        ({}, 3_848),
+        ({"height": 8}, 7_688),
+        ({"height": 8, "window_size": 255}, 7_688),
+        ({"height": 8, "window_size": 256}, 10_248),
+        ({"height": 8, "window_size": 258}, 15_368),
+    ],
+)
+def test_a_machine_takes_as_little_as_its_window_allows(parameters, nbytes):
+    fleet = HalfSpaceTreesFleet(3, **parameters)
     fleet.reserve(10)
-    assert sum(array.nbytes for array in fleet.state.values()) <= 10 * 13_000
+    assert sum(array.nbytes for array in fleet.state.values()) == 10 * nbytes
 
 
-def test_a_leaf_count_holds_a_whole_window():
-    for window_size in (255, 256, 65535):
-        fleet = HalfSpaceTreesFleet(1, n_trees=1, height=1, window_size=window_size)
-        fleet.reserve(1)
-        rows, times = np.zeros(window_size, np.int32), np.arange(window_size) * 10**9
-        fleet.learn(rows, times, np.full((window_size, 1), -50.0))
-        # All in one leaf: its path is as heavy as any can be, the other leaf's ends at the root.
-        scores = fleet.score(rows[:2], times[:2], np.array([[-50.0], [50.0]]))[:, 0]
-        assert scores == pytest.approx([0.0, 2 / 3])
+@pytest.mark.parametrize(
+    ("window_size", "height"),
+    [(255, 1), (256, 1), (65535, 1), (257, 8), (258, 8), (65535, 15)],
+)
+def test_counts_and_sums_hold_a_whole_window(window_size, height):
+    fleet = HalfSpaceTreesFleet(1, n_trees=1, height=height, window_size=window_size)
+    fleet.reserve(1)
+    rows, times = np.zeros(window_size, np.int32), np.arange(window_size) * 10**9
+    fleet.learn(rows, times, np.full((window_size, 1), -50.0))
+    # All in one leaf: its path is as heavy as any can be, the path of 50 ends below the root.
+    scores = fleet.score(rows[:2], times[:2], np.array([[-50.0], [50.0]]))[:, 0]
+    assert scores == pytest.approx([0.0, 1 - 1 / (2 ** (height + 1) - 1)], abs=1e-12)
