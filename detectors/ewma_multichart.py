@@ -119,6 +119,7 @@ class EwmaMultichartFleet(FleetDetector):
         check_number("least", least, 0.01, 100)
         check_number("doubt", doubt, 0, 1000)
         self.scales_s = np.array(sorted(scales_s), dtype=np.float64)
+        self._shares = np.zeros(len(self.scales_s))
         self.learn_s, self.clip, self.least, self.doubt = learn_s, clip, least, doubt
 
     def schema(self) -> dict[str, Field]:
@@ -160,7 +161,7 @@ class EwmaMultichartFleet(FleetDetector):
             doubt=self.doubt,
             **named_views(rows=rows, times=times, values=values, learn=learn),
             **named_views(**said._asdict()),
-            **named_views(scales_s=self.scales_s, **self.state),
+            **named_views(scales_s=self.scales_s, shares=self._shares, **self.state),
         )
 
     def onset_ns(self, row: int) -> Times:

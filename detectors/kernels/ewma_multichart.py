@@ -21,6 +21,7 @@ def walk(
     side: cython.double[:, ::1],
     scores: cython.double[:, ::1],
     onsets: cython.longlong[:, ::1],
+    shares: cython.double[::1],
     *,
     score: cython.bint,
     learn_s: cython.double,
@@ -29,12 +30,18 @@ def walk(
     least: cython.double,
     doubt: cython.double,
 ) -> None:
-    """Chart each value at every time scale; the spread of each is learnt first, then kept."""
+    """Chart each value at every time scale; the spread of each is learnt first, then kept.
+
+    ``shares`` [scales] is working space: how far a value moves each average after ``step_s``, which
+    is mostly the same for all sensors of a reading.
+    """
     i: cython.Py_ssize_t
     s: cython.Py_ssize_t
     row: cython.Py_ssize_t
+    k: cython.Py_ssize_t
     x: cython.double
     step_s: cython.double
+    shared_s: cython.double = -1.0
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
@@ -46,22 +53,31 @@ def walk(
                 step_s = 0.0
                 if heard_ns[row, s] != 0:
                     step_s = max((times[i] - heard_ns[row, s]) * 1e-9, 0.0)
+                if step_s != shared_s:
+                    shared_s = step_s
+                    for k in range(scales_s.shape[0]):
+                        shares[k] = 1.0 - exp(-step_s / scales_s[k])
                 if score and learnt_s[row, s] >= learn_s:
                     scores[i, s] = strongest(
-                        row, s, x, step_s, learnt_s[row, s], scales_s, ewma, variance, excess,
-                        least, doubt,
+                        row, s, x, True, learnt_s[row, s], shares, scales_s, ewma, variance,
+                        excess, least, doubt,
                     )  # fmt: skip
                 if not learn[i]:
                     onsets[i, s] = onset_ns[row, s]
                     continue
-                advance(row, s, x, step_s, scales_s, ewma, variance)
+                advance(row, s, x, shares, ewma, variance)
                 heard_ns[row, s] = max(times[i], heard_ns[row, s])
                 if learnt_s[row, s] < learn_s:
                     gather(row, s, min(step_s, gap_s), learnt_s, scales_s, ewma, variance, excess)
                     onset_ns[row, s] = onsets[i, s] = times[i]
                     continue
-                side[row, s] = strongest(row, s, 0.0, 0.0, learnt_s[row, s], scales_s, ewma,
-                                         variance, excess, least, doubt)  # fmt: skip
+                if score:  # it has taken x in already
+                    side[row, s] = scores[i, s]
+                else:
+                    side[row, s] = strongest(
+                        row, s, 0.0, False, learnt_s[row, s], shares, scales_s, ewma, variance,
+                        excess, least, doubt,
+                    )  # fmt: skip
                 if fabs(side[row, s]) < 2.0:
                     onset_ns[row, s] = times[i]
                 onsets[i, s] = onset_ns[row, s]
@@ -75,16 +91,15 @@ def advance(
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
     x: cython.double,
-    step_s: cython.double,
-    scales_s: cython.const[cython.double][::1],
+    shares: cython.double[::1],
     ewma: cython.double[:, :, ::1],
     variance: cython.double[:, :, ::1],
 ) -> cython.void:
     """One step of every average, and of the variance it would have over independent values."""
     k: cython.Py_ssize_t
     share: cython.double
-    for k in range(scales_s.shape[0]):
-        share = 1.0 - exp(-step_s / scales_s[k])
+    for k in range(shares.shape[0]):
+        share = shares[k]
         ewma[row, s, k] += share * (x - ewma[row, s, k])
         variance[row, s, k] = share * share + (1.0 - share) * (1.0 - share) * variance[row, s, k]
 
@@ -119,8 +134,9 @@ def strongest(
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
     x: cython.double,
-    step_s: cython.double,
+    taken: cython.bint,
     learnt_s: cython.double,
+    shares: cython.double[::1],
     scales_s: cython.const[cython.double][::1],
     ewma: cython.double[:, :, ::1],
     variance: cython.double[:, :, ::1],
@@ -128,7 +144,7 @@ def strongest(
     least: cython.double,
     doubt: cython.double,
 ) -> cython.double:
-    """The average, with x taken in, that is the most of its own spreads away; with its sign."""
+    """The average, with x ``taken`` in or not, most of its own spreads away; with its sign."""
     k: cython.Py_ssize_t
     share: cython.double
     average: cython.double
@@ -139,7 +155,7 @@ def strongest(
         heard = learnt_s - scales_s[k]
         if heard < scales_s[k]:
             continue
-        share = 1.0 - exp(-step_s / scales_s[k])
+        share = shares[k] if taken else 0.0
         average = ewma[row, s, k] + share * (x - ewma[row, s, k])
         spread = share * share + (1.0 - share) * (1.0 - share) * variance[row, s, k]
         spread *= max(excess[row, s, k] / heard, least) * (1.0 + doubt * scales_s[k] / heard)
