@@ -12,7 +12,8 @@ All sensors of a machine share the triangular factor R of ``Σ w φ φᵀ + ρ I
 row is turned by Givens rotations; a sensor that may use fewer contexts uses a leading part of it.
 ``y = R⁻ᵀ φ`` gives all of it: ``h = |y|²`` and ``expected = yᵀ d_s`` with ``d_s = R β_s``. So p
 features and S sensors cost p²/2 + p S numbers of state and as many multiplications per reading, and
-nothing is ever inverted.
+nothing is ever inverted. The numbers are kept in single precision: rotations turn what that rounds
+off into errors of the rows of some 1e-7 of |R|, which stay below √ρ for a million moments.
 
 The **leverage** h says how well a context is known: 1/n for one that has been seen n times, more
 for every step away from it. It decides everything:
@@ -65,6 +66,11 @@ from detectors.kernels import context as kernel
 
 RIDGE = 0.1
 """√ρ: what is not known of a feature is as if it had been seen with a weight of 0.01, at zero."""
+LEAST_WEIGHT = 1 / 64
+"""A reading of less weight waits until so much of a moment has passed since one was learnt: added to
+many moments, it would be lost in single precision."""
+LARGEST_FEATURE = 1e6
+"""No regression could stand beside a context a million spans away: it is not learnt."""
 LEAST_MOMENTS = 50
 """From fewer no spread is known."""
 LEVEL_S = 6 * 3600.0
@@ -166,9 +172,9 @@ class RegressionContext(Fleet):
             "learnt_ns": Field("i8"),
             "moments": Field("f8"),
             "extended": Field("f8"),
-            "factor": Field("f8", (self.p * (self.p + 1) // 2,)),
+            "factor": Field("f4", (self.p * (self.p + 1) // 2,)),
             "origin": Field("f8", sensors, math.nan),
-            "target": Field("f8", (int(self._columns["depth"].sum()),)),
+            "target": Field("f4", (int(self._columns["depth"].sum()),)),
             "squares": Field("f8", sensors),
             "freedom": Field("f8", sensors),
             "level": Field("f8", sensors),
@@ -205,6 +211,8 @@ class RegressionContext(Fleet):
         said = Explained(*(np.full(values.shape, math.nan) for _ in range(3)))
         kernel.walk(
             moment_s=self.moment_s,
+            least=LEAST_WEIGHT,
+            largest=LARGEST_FEATURE,
             learn_moments=self.learn_s / self.moment_s,
             renew_moments=self.renew_s / self.moment_s,
             familiar=self.familiar,

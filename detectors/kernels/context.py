@@ -3,7 +3,7 @@
 """The loops of the regression on context; what they compute stands in `detectors.context`."""
 
 import cython
-from cython.cimports.libc.math import exp, isnan, sqrt
+from cython.cimports.libc.math import exp, fabs, isnan, sqrt
 
 
 def walk(
@@ -18,6 +18,8 @@ def walk(
     start: cython.const[cython.int][::1],
     floor: cython.const[cython.double][::1],
     moment_s: cython.double,
+    least: cython.double,
+    largest: cython.double,
     learn_moments: cython.double,
     renew_moments: cython.double,
     familiar: cython.double,
@@ -27,9 +29,9 @@ def walk(
     learnt_ns: cython.longlong[::1],
     moments: cython.double[::1],
     extended: cython.double[::1],
-    factor: cython.double[:, ::1],
+    factor: cython.float[:, ::1],
     origin: cython.double[:, ::1],
-    target: cython.double[:, ::1],
+    target: cython.float[:, ::1],
     squares: cython.double[:, ::1],
     freedom: cython.double[:, ::1],
     level: cython.double[:, ::1],
@@ -55,26 +57,29 @@ def walk(
     known: cython.int
     weight: cython.double
     worst: cython.double
+    far: cython.double
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
             if factor[row, 0] == 0.0:
                 begin(row, p, times[i], ridge, learnt_ns, factor)
             known = valid[i] if valid[i] < p else cython.cast(cython.int, p)
+            far = 0.0
             for j in range(known):
                 phi[j] = y[j] = features[i, j]
+                far = max(far, fabs(phi[j]))
             solve(row, known, p, factor, y)
             worst = predict(row, known, full, i, nan, depth, start, origin, target, y, aim, lever)
             judge(
                 row, times[i], i, values, familiar, renew_moments, level_s, floor, squares, freedom,
                 level, level_ns, renewing, aim, lever, residuals, expected, band,
             )  # fmt: skip
-            if not learn[i] or known < p:
+            if not learn[i] or known < p or far > largest:
                 continue
             weight = min((times[i] - learnt_ns[row]) * 1e-9 / moment_s, 1.0)
-            learnt_ns[row] = max(times[i], learnt_ns[row])
-            if weight <= 0.0:
+            if weight < least:
                 continue
+            learnt_ns[row] = times[i]
             renew(
                 row, i, weight, renew_moments, full, depth, start, factor, origin, target, squares,
                 freedom, moments, aim, lever, familiar, renewing,
@@ -85,7 +90,7 @@ def walk(
                 extended[row] += weight
             moments[row] += weight
             teach(row, i, weight, full, depth, floor, squares, freedom, aim, lever)
-            include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim)
+            include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim, nan)
 
 
 @cython.cfunc
@@ -98,7 +103,7 @@ def begin(
     time: cython.longlong,
     ridge: cython.double,
     learnt_ns: cython.longlong[::1],
-    factor: cython.double[:, ::1],
+    factor: cython.float[:, ::1],
 ) -> cython.void:
     """Begin as if features had been seen a little already, all of them with nothing to show."""
     j: cython.Py_ssize_t
@@ -117,7 +122,7 @@ def solve(
     row: cython.Py_ssize_t,
     valid: cython.Py_ssize_t,
     p: cython.Py_ssize_t,
-    factor: cython.double[:, ::1],
+    factor: cython.float[:, ::1],
     y: cython.double[::1],
 ) -> cython.void:
     """Solve ``Rᵀ y = φ`` in place, R upper triangular and stored by rows."""
@@ -144,7 +149,7 @@ def predict(
     depth: cython.const[cython.int][::1],
     start: cython.const[cython.int][::1],
     origin: cython.double[:, ::1],
-    target: cython.double[:, ::1],
+    target: cython.float[:, ::1],
     y: cython.double[::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
@@ -278,11 +283,12 @@ def include(
     root: cython.double,
     depth: cython.const[cython.int][::1],
     start: cython.const[cython.int][::1],
-    factor: cython.double[:, ::1],
+    factor: cython.float[:, ::1],
     origin: cython.double[:, ::1],
-    target: cython.double[:, ::1],
+    target: cython.float[:, ::1],
     phi: cython.double[::1],
     aim: cython.double[::1],
+    nan: cython.double,
 ) -> cython.void:
     """Rotate one more row into the triangular factor and into every sensor's right-hand side."""
     j: cython.Py_ssize_t
@@ -298,10 +304,13 @@ def include(
     for s in range(depth.shape[0]):
         if depth[s] > 0:
             aim[s] = root * (aim[s] - origin[row, s])
+            if not -1e30 < aim[s] < 1e30:  # single precision holds no more
+                aim[s] = nan
     for j in range(p):
         if phi[j] != 0.0:
-            length = sqrt(factor[row, at] * factor[row, at] + phi[j] * phi[j])
-            cosine = factor[row, at] / length
+            old = factor[row, at]
+            length = sqrt(old * old + phi[j] * phi[j])
+            cosine = old / length
             sine = phi[j] / length
             factor[row, at] = length
             for k in range(j + 1, p):
@@ -328,9 +337,9 @@ def renew(
     full: cython.const[cython.double][:, ::1],
     depth: cython.const[cython.int][::1],
     start: cython.const[cython.int][::1],
-    factor: cython.double[:, ::1],
+    factor: cython.float[:, ::1],
     origin: cython.double[:, ::1],
-    target: cython.double[:, ::1],
+    target: cython.float[:, ::1],
     squares: cython.double[:, ::1],
     freedom: cython.double[:, ::1],
     moments: cython.double[::1],
@@ -380,8 +389,8 @@ def fit(
     stage: cython.Py_ssize_t,
     depth: cython.const[cython.int][::1],
     start: cython.const[cython.int][::1],
-    factor: cython.double[:, ::1],
-    target: cython.double[:, ::1],
+    factor: cython.float[:, ::1],
+    target: cython.float[:, ::1],
     squares: cython.double[:, ::1],
     freedom: cython.double[:, ::1],
     moments: cython.double,
@@ -398,6 +407,7 @@ def fit(
     ex: cython.double = renewing[row, s, 4] / n
     xx: cython.double = renewing[row, s, 5] / n
     variance: cython.double = squares[row, s] / freedom[row, s]
+    old: cython.double
     usual: cython.double = 0.0
     gain: cython.double = 1.0
     error: cython.double = xx - 2.0 * ex + ee
@@ -406,7 +416,8 @@ def fit(
             renewing[row, s, j] = 0.0
         return
     for j in range(1, depth[s]):
-        usual += target[row, start[s] + j] * target[row, start[s] + j]
+        old = target[row, start[s] + j]
+        usual += old * old
     usual *= 0.03 / moments
     if usual > 0.0:
         gain = (ex - e * x + usual) / (ee - e * e + usual)
