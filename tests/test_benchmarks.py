@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import quality, quality_run, run
+from benchmarks import cost, quality, quality_run, run
 from benchmarks.contestants import Obvious, Telltale
 from benchmarks.kernels import KernelResult, measure_kernels
 from benchmarks.measure import Result, Scale, measure
@@ -229,3 +229,19 @@ def test_a_quick_run_writes_only_where_it_is_told(
     assert "quick run" in (tmp_path / "quick.md").read_text("utf-8")
     main([])
     assert "quick run" not in (tmp_path / "RESULTS.md").read_text("utf-8")
+
+
+def test_the_cost_of_eight_sensors_is_told_by_stage(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cost, "LEARNING_DAYS", 1)
+    monkeypatch.setattr(cost, "RIVERS", 20)
+    assert cost.main(["--machines", "2", "--windows", "1", "--print"]) == 0
+    out = capsys.readouterr().out
+    heaviest, total = re.search(r"\| all +\| ([\d,]+) ", out), re.search(r"on \| ([\d,]+) \|", out)
+    assert heaviest
+    assert total
+    assert heaviest[1] == total[1]
+    stages = {"quality", "basis, context", "detector.half_space_trees", "alerts", "all else"}
+    assert stages < {line.split("|")[1].strip() for line in out.splitlines() if line[:2] == "| "}

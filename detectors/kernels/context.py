@@ -90,7 +90,16 @@ def walk(
                 extended[row] += weight
             moments[row] += weight
             teach(row, i, weight, full, depth, floor, squares, freedom, aim, lever)
-            include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim, nan)
+            include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def said(x: cython.double) -> cython.bint:
+    """Whether a value is known, and one that single precision can hold."""
+    return -1e30 < x < 1e30
 
 
 @cython.cfunc
@@ -156,21 +165,63 @@ def predict(
 ) -> cython.double:
     """Prediction and leverage of every judged sensor, NaN where its context is; the largest one."""
     s: cython.Py_ssize_t
-    j: cython.Py_ssize_t
+    n: cython.int = 0
+    h: cython.double = 0.0
     worst: cython.double = 0.0
     for s in range(depth.shape[0]):
         aim[s] = lever[s] = nan
         if depth[s] == 0 or depth[s] > valid:
             continue
-        if isnan(origin[row, s]):
+        if isnan(origin[row, s]) and said(full[i, s]):
             origin[row, s] = full[i, s]
-        aim[s] = origin[row, s]
-        lever[s] = 0.0
-        for j in range(depth[s]):
-            aim[s] += y[j] * target[row, start[s] + j]
-            lever[s] += y[j] * y[j]
-        worst = max(worst, lever[s])
+        if depth[s] != n:  # mostly the same for many sensors
+            n = depth[s]
+            h = length2(y, n)
+        aim[s] = origin[row, s] + along(y, row, start[s], n, target)
+        lever[s] = h
+        worst = max(worst, h)
     return worst
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def length2(y: cython.double[::1], n: cython.Py_ssize_t) -> cython.double:
+    """|y|² of the first ``n``."""
+    j: cython.Py_ssize_t
+    h: cython.double = 0.0
+    for j in range(n):
+        h += y[j] * y[j]
+    return h
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def along(
+    y: cython.double[::1],
+    row: cython.Py_ssize_t,
+    first: cython.Py_ssize_t,
+    n: cython.Py_ssize_t,
+    target: cython.float[:, ::1],
+) -> cython.double:
+    """yᵀ d of the first ``n``, in four lanes, because each addition waits for the one before."""
+    j: cython.Py_ssize_t
+    fours: cython.Py_ssize_t = n - n % 4
+    a: cython.double = 0.0
+    b: cython.double = 0.0
+    c: cython.double = 0.0
+    d: cython.double = 0.0
+    for j in range(0, fours, 4):
+        a += y[j] * target[row, first + j]
+        b += y[j + 1] * target[row, first + j + 1]
+        c += y[j + 2] * target[row, first + j + 2]
+        d += y[j + 3] * target[row, first + j + 3]
+    for j in range(fours, n):
+        a += y[j] * target[row, first + j]
+    return (a + b) + (c + d)
 
 
 @cython.cfunc
@@ -257,7 +308,7 @@ def teach(
     error: cython.double
     most: cython.double
     for s in range(depth.shape[0]):
-        if depth[s] == 0 or isnan(full[i, s]) or isnan(aim[s]):
+        if depth[s] == 0 or not said(full[i, s]) or isnan(aim[s]):
             continue
         error = full[i, s] - aim[s]
         if freedom[row, s] >= 30.0:
@@ -288,7 +339,6 @@ def include(
     target: cython.float[:, ::1],
     phi: cython.double[::1],
     aim: cython.double[::1],
-    nan: cython.double,
 ) -> cython.void:
     """Rotate one more row into the triangular factor and into every sensor's right-hand side."""
     j: cython.Py_ssize_t
@@ -304,8 +354,6 @@ def include(
     for s in range(depth.shape[0]):
         if depth[s] > 0:
             aim[s] = root * (aim[s] - origin[row, s])
-            if not -1e30 < aim[s] < 1e30:  # single precision holds no more
-                aim[s] = nan
     for j in range(p):
         if phi[j] != 0.0:
             old = factor[row, at]
@@ -359,7 +407,7 @@ def renew(
     n: cython.double
     mark: cython.double
     for s in range(depth.shape[0]):
-        if renewing[row, s, 0] <= 0.0 or not lever[s] <= familiar or isnan(full[i, s]):
+        if renewing[row, s, 0] <= 0.0 or not lever[s] <= familiar or not said(full[i, s]):
             continue
         if freedom[row, s] < 30.0:  # nothing was learnt that could be learnt anew
             continue

@@ -142,11 +142,11 @@ def test_it_is_least_squares_at_every_step():
             assert np.isnan(said.expected[i, s]) != spoken
             if spoken:
                 band = sigma * math.sqrt(1 + h)
-                assert said.expected[i, s] == pytest.approx(expected, rel=1e-6, abs=1e-6)
-                assert said.band[i, s] == pytest.approx(band, rel=1e-6)
+                assert said.expected[i, s] == pytest.approx(expected, rel=1e-6, abs=1e-5)
+                assert said.band[i, s] == pytest.approx(band, rel=1e-5)
                 if not np.isnan(values[i, s]):
                     z = (values[i, s] - expected) / band
-                    assert said.residuals[i, s] == pytest.approx(z, rel=1e-5, abs=1e-5)
+                    assert said.residuals[i, s] == pytest.approx(z, rel=1e-5, abs=1e-4)
                 compared += 1
             if weight > 0:
                 definition.learn(phi[i], values[i, s], weight)
@@ -189,6 +189,36 @@ def test_weights_count_moments_whatever_the_rate():
         stage = regression()
         run(stage, usual(100), every_s=every_s)
         assert stage.state["moments"][0] == pytest.approx(moments)
+
+
+def test_a_thousand_readings_a_moment_teach_as_much_as_ten():
+    """Each would be too little for single precision; they wait until it is enough."""
+    often, seldom = regression(), regression()
+    x = np.linspace(0, 1, 100_000)
+    run(often, plant(x), every_s=0.01)
+    run(seldom, plant(x[::100]), every_s=1.0)
+    assert often.state["moments"][0] == pytest.approx(100, abs=0.2)
+    told = [run(one, plant([0.5]), start_s=2000) for one in (often, seldom)]
+    assert told[0].expected == pytest.approx(told[1].expected, abs=0.05, nan_ok=True)
+    assert told[0].expected[0, 1:] == pytest.approx([2.0, 5.25], abs=0.05)
+
+
+@pytest.mark.parametrize("x", [1e6, 1e40, 1e140])
+def test_a_context_beyond_all_reason_is_not_learnt(x):
+    stage = taught()
+    before = {name: array.tobytes() for name, array in stage.state.items()}
+    run(stage, [[x, 1.0, 5.0]], start_s=5000)
+    assert {name: array.tobytes() for name, array in stage.state.items()} == before
+
+
+@pytest.mark.parametrize("at", [0, 10])
+def test_a_value_beyond_single_precision_is_as_good_as_none(at):
+    stage, values = regression(familiar=0.1), plant(np.random.default_rng(5).uniform(0, 1, 400))
+    values[at, 1] = 1e60
+    run(stage, values)
+    said = run(stage, usual(20), start_s=5000)
+    assert said.band[:, 1:] == pytest.approx(0.1, rel=0.2)
+    assert np.isfinite(said.residuals[:, 1:]).all()
 
 
 def test_readings_of_one_moment_weigh_as_much_as_one_that_is_their_mean():
