@@ -16,8 +16,9 @@ import statistics
 import sys
 import time
 import tracemalloc
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +82,12 @@ class Weight(NamedTuple):
 def weights(spec: MachineClass) -> list[Weight]:
     """All that is remembered of one machine of a class, the heaviest array first."""
     found = [
-        Weight(*name.split("/"), f"{array.dtype.str[1:]}{list(array.shape[1:])}", array.nbytes)
+        Weight(
+            name.partition("/")[0],
+            name.partition("/")[2],
+            f"{array.dtype.str[1:]}{list(array.shape[1:])}",
+            array.nbytes,
+        )
         for name, array in Stages(spec).arrays(1).items()
     ]
     return sorted(found, key=lambda one: -one.nbytes)
@@ -104,17 +110,17 @@ def measure(spec: MachineClass, machines: int, windows: int) -> Cost:
     per_window = max(1, round(86400 / PERIOD_S * machines / TURN))
     end_of_learning = per_window * LEARNING_DAYS
     model, trees_bytes = _rivers(spec)
-    ours, rivers, spent = list[float](), list[float](), list[Counter[str]]()
+    ours, rivers, spent = list[float](), list[float](), list[dict[str, float]]()
     for number, turn in enumerate(farm_turns):
         if number == end_of_learning:
             _watch(monitor, clock)
         before = clock.spent.copy()
-        took_s = _cpu_s(lambda turn=turn: monitor.step(turn))
+        took_s = _cpu_s(partial(monitor.step, turn))
         if number < end_of_learning:
             continue
         n = len(turn.rows)
         ours.append(1e6 * took_s / n)
-        spent.append(Counter({k: 1e6 * (v - before[k]) / n for k, v in clock.spent.items()}))
+        spent.append({k: 1e6 * (v - before[k]) / n for k, v in clock.spent.items()})
         if number % per_window == 0:
             rivers.append(_time_river(model, turn.values[:RIVERS]))
     by_stage = {name: statistics.median(one[name] for one in spent) for name in clock.spent}
@@ -146,7 +152,7 @@ class _Clock:
     """CPU seconds spent in each stage."""
 
     def __init__(self) -> None:
-        self.spent: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
 
     def watch(self, stage: str, owner: Any, method: str) -> None:
         """From now on, count what this method costs."""
@@ -194,9 +200,9 @@ def _rivers(spec: MachineClass) -> tuple[Any, int]:
     from river.anomaly import HalfSpaceTrees
 
     rng = np.random.default_rng(SEED)
-    limits = dict.fromkeys(range(len(spec.sensors)), (-8.0, 8.0))
+    limits: dict[Any, tuple[float, float]] = dict.fromkeys(range(len(spec.sensors)), (-8.0, 8.0))
     tracemalloc.start()
-    model = HalfSpaceTrees(seed=42, limits=limits)
+    model: Any = HalfSpaceTrees(seed=42, limits=limits)
     for x in rng.standard_normal((2 * model.window_size, len(limits))):
         model.learn_one(dict(enumerate(x.tolist())))
     nbytes, _ = tracemalloc.get_traced_memory()

@@ -67,8 +67,8 @@ from detectors.kernels import context as kernel
 RIDGE = 0.1
 """√ρ: what is not known of a feature is as if it had been seen with a weight of 0.01, at zero."""
 LEAST_WEIGHT = 1 / 64
-"""A reading of less weight waits until so much of a moment has passed since one was learnt: added to
-many moments, it would be lost in single precision."""
+"""A reading of less weight waits until so much of a moment has passed since one was learnt: added
+to many moments, it would be lost in single precision."""
 LARGEST_FEATURE = 1e6
 """No regression could stand beside a context a million spans away: it is not learnt."""
 LEAST_MOMENTS = 50

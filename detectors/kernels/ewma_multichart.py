@@ -38,8 +38,8 @@ def walk(
     i: cython.Py_ssize_t
     s: cython.Py_ssize_t
     row: cython.Py_ssize_t
-    k: cython.Py_ssize_t
     x: cython.double
+    now: cython.double = 0.0
     step_s: cython.double
     shared_s: cython.double = -1.0
     with cython.nogil:
@@ -50,18 +50,14 @@ def walk(
                 if x != x:
                     continue
                 x = max(-clip, min(clip, x))
-                step_s = 0.0
-                if heard_ns[row, s] != 0:
-                    step_s = max((times[i] - heard_ns[row, s]) * 1e-9, 0.0)
+                step_s = since_s(times[i], heard_ns[row, s])
                 if step_s != shared_s:
-                    shared_s = step_s
-                    for k in range(scales_s.shape[0]):
-                        shares[k] = 1.0 - exp(-step_s / scales_s[k])
-                if score and learnt_s[row, s] >= learn_s:
-                    scores[i, s] = strongest(
-                        row, s, x, True, learnt_s[row, s], shares, scales_s, ewma, variance,
-                        excess, least, doubt,
-                    )  # fmt: skip
+                    shared_s = share(step_s, scales_s, shares)
+                if learnt_s[row, s] >= learn_s:
+                    now = strongest(row, s, x, learnt_s[row, s], shares, scales_s, ewma, variance,
+                                    excess, least, doubt)  # fmt: skip
+                    if score:
+                        scores[i, s] = now
                 if not learn[i]:
                     onsets[i, s] = onset_ns[row, s]
                     continue
@@ -71,16 +67,35 @@ def walk(
                     gather(row, s, min(step_s, gap_s), learnt_s, scales_s, ewma, variance, excess)
                     onset_ns[row, s] = onsets[i, s] = times[i]
                     continue
-                if score:  # it has taken x in already
-                    side[row, s] = scores[i, s]
-                else:
-                    side[row, s] = strongest(
-                        row, s, 0.0, False, learnt_s[row, s], shares, scales_s, ewma, variance,
-                        excess, least, doubt,
-                    )  # fmt: skip
+                side[row, s] = now
                 if fabs(side[row, s]) < 2.0:
                     onset_ns[row, s] = times[i]
                 onsets[i, s] = onset_ns[row, s]
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def since_s(time: cython.longlong, heard_ns: cython.longlong) -> cython.double:
+    """Seconds since the last value; 0 for the first, and where time went back."""
+    if heard_ns == 0:
+        return 0.0
+    return max((time - heard_ns) * 1e-9, 0.0)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def share(
+    step_s: cython.double, scales_s: cython.const[cython.double][::1], shares: cython.double[::1]
+) -> cython.double:
+    """How far a value moves each average after so long; returns ``step_s``."""
+    k: cython.Py_ssize_t
+    for k in range(scales_s.shape[0]):
+        shares[k] = 1.0 - exp(-step_s / scales_s[k])
+    return step_s
 
 
 @cython.cfunc
@@ -97,11 +112,11 @@ def advance(
 ) -> cython.void:
     """One step of every average, and of the variance it would have over independent values."""
     k: cython.Py_ssize_t
-    share: cython.double
+    w: cython.double
     for k in range(shares.shape[0]):
-        share = shares[k]
-        ewma[row, s, k] += share * (x - ewma[row, s, k])
-        variance[row, s, k] = share * share + (1.0 - share) * (1.0 - share) * variance[row, s, k]
+        w = shares[k]
+        ewma[row, s, k] += w * (x - ewma[row, s, k])
+        variance[row, s, k] = w * w + (1.0 - w) * (1.0 - w) * variance[row, s, k]
 
 
 @cython.cfunc
@@ -134,7 +149,6 @@ def strongest(
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
     x: cython.double,
-    taken: cython.bint,
     learnt_s: cython.double,
     shares: cython.double[::1],
     scales_s: cython.const[cython.double][::1],
@@ -144,9 +158,9 @@ def strongest(
     least: cython.double,
     doubt: cython.double,
 ) -> cython.double:
-    """The average, with x ``taken`` in or not, most of its own spreads away; with its sign."""
+    """The average, with x taken in, that is the most of its own spreads away; with its sign."""
     k: cython.Py_ssize_t
-    share: cython.double
+    w: cython.double
     average: cython.double
     spread: cython.double
     heard: cython.double
@@ -155,9 +169,9 @@ def strongest(
         heard = learnt_s - scales_s[k]
         if heard < scales_s[k]:
             continue
-        share = shares[k] if taken else 0.0
-        average = ewma[row, s, k] + share * (x - ewma[row, s, k])
-        spread = share * share + (1.0 - share) * (1.0 - share) * variance[row, s, k]
+        w = shares[k]
+        average = ewma[row, s, k] + w * (x - ewma[row, s, k])
+        spread = w * w + (1.0 - w) * (1.0 - w) * variance[row, s, k]
         spread *= max(excess[row, s, k] / heard, least) * (1.0 + doubt * scales_s[k] / heard)
         if spread > 0.0:
             average /= sqrt(spread)
