@@ -35,6 +35,7 @@ from streamer.stages import Stages
 PAGE = Path(__file__).with_name("COST.md")
 PERIOD_S, LEARNING_DAYS = 600.0, 35
 """Between readings, and until every detector speaks."""
+DAY_S = 86_400
 TURN, SEED = 4000, 3
 HEAVY = 100
 """Bytes from which on an array is shown by itself."""
@@ -104,24 +105,23 @@ class Cost(NamedTuple):
 
 def measure(spec: MachineClass, machines: int, windows: int) -> Cost:
     """Learn for weeks, then time windows of ours and River's in turn."""
-    farm_turns = _turns(spec, machines, LEARNING_DAYS + windows)
     monitor = ClassMonitor("turbine", spec, _machines(machines))
-    clock = _Clock()
-    per_window = max(1, round(86400 / PERIOD_S * machines / TURN))
-    end_of_learning = per_window * LEARNING_DAYS
     model, trees_bytes = _rivers(spec)
+    clock, measured = _Clock(), 0
     ours, rivers, spent = list[float](), list[float](), list[dict[str, float]]()
-    for number, turn in enumerate(farm_turns):
-        if number == end_of_learning:
+    for day, turn in _turns(spec, machines, LEARNING_DAYS + windows):
+        if day < LEARNING_DAYS:
+            monitor.step(turn)
+            continue
+        if not measured:
             _watch(monitor, clock)
         before = clock.spent.copy()
         took_s = _cpu_s(partial(monitor.step, turn))
-        if number < end_of_learning:
-            continue
         n = len(turn.rows)
         ours.append(1e6 * took_s / n)
         spent.append({k: 1e6 * (v - before[k]) / n for k, v in clock.spent.items()})
-        if number % per_window == 0:
+        if day > measured:
+            measured = day
             rivers.append(_time_river(model, turn.values[:RIVERS]))
     by_stage = {name: statistics.median(one[name] for one in spent) for name in clock.spent}
     return Cost(statistics.median(ours), by_stage, statistics.median(rivers), trees_bytes)
@@ -131,21 +131,19 @@ def _machines(n: int) -> list[Machine]:
     return [Machine("turbine", (("machine", f"T{i:03}"),)) for i in range(n)]
 
 
-def _turns(spec: MachineClass, machines: int, days: int) -> Iterator[Columns]:
-    """Readings of a healthy farm, all machines at each time."""
+def _turns(spec: MachineClass, machines: int, days: int) -> Iterator[tuple[int, Columns]]:
+    """Readings of a healthy farm, all machines at each time; and on which day, from 0 on."""
     from simulators import Farm
 
     farm = Farm(machines, SEED, period_s=PERIOD_S, sensors=list(spec.sensors))
-    steps = max(1, TURN // machines)
+    steps = min(max(1, TURN // machines), round(DAY_S / PERIOD_S))
     rows = np.arange(machines, dtype=np.int32)
     for block in farm.run(24.0 * days):
         for first in range(0, len(block.times), steps):
             times, values = block.times[first : first + steps], block.values[first : first + steps]
-            yield columns(
-                np.tile(rows, len(times)),
-                np.repeat(times, machines),
-                values.reshape(-1, values.shape[2]).astype(np.float64),
-            )
+            day = int((times[0] - farm.start_ns) / (DAY_S * 1e9))
+            values = values.reshape(-1, values.shape[2]).astype(np.float64)
+            yield day, columns(np.tile(rows, len(times)), np.repeat(times, machines), values)
 
 
 class _Clock:
