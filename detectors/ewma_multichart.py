@@ -184,7 +184,8 @@ class EwmaMultichartFleet(FleetDetector):
 class AdjustedMultichartFleet(EwmaMultichartFleet):
     """The same charts over regression-adjusted residuals: does each sensor agree with the others?
 
-    What those are stands in `detectors.regression_adjustment`; each has unit variance. Other parameters: `EwmaMultichartFleet`.
+    What those are stands in `detectors.regression_adjustment`; each has unit variance. Other
+    parameters: `EwmaMultichartFleet`.
 
     Parameters
     ----------

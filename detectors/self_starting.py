@@ -205,7 +205,9 @@ class SelfStartingChart(SelfStarting):
             u = (values - self.centre) / self.sigma
             return u, np.where(np.isfinite(u), SAMPLE, 0).astype(np.uint8)
         u, due = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.uint8)
-        reference = {name: self.state[name] for name in self.reference_schema()}
+        # One row per machine and sensor, as the kernel walks them.
+        shapes = self.reference_schema().items()
+        reference = {k: self.state[k].reshape(-1, f.shape[-1]) for k, f in shapes}
         kernel.walk(
             *views(rows, values, learn),
             **named_views(**reference, work=self._work, u=u, due=due),

@@ -36,7 +36,7 @@ import numpy as np
 
 from detectors.base import Field, Mask, Rows, Values, check_number, named_views, views
 from detectors.calibration import shewhart_arl, t2_limit
-from detectors.kernels import self_starting_vectors as kernel
+from detectors.kernels import self_starting as kernel
 from detectors.self_starting import MAX_BLOCK, SAMPLE, SelfStarting, by_block
 
 
@@ -99,7 +99,7 @@ class SelfStartingVectors(SelfStarting):
             return u, np.where(np.isfinite(u).any(axis=1), SAMPLE, 0).astype(np.uint8)
         u, due = np.full(values.shape, np.nan), np.zeros(len(values), dtype=np.uint8)
         reference = {name: self.state[name] for name in self.reference_schema()}
-        kernel.walk(
+        kernel.walk_vectors(
             *views(rows, values, learn),
             **named_views(
                 **reference, far=self._far, work=self._work, column=self._column, u=u, due=due
