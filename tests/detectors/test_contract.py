@@ -24,6 +24,7 @@ SMALL = {
     "shewhart": {"warm_up": 8, "grace_period": 30, "rules": "1234"},
     "cusum": {"warm_up": 8, "grace_period": 250, "head_start": 0.5},
     "hotelling_t2": {"warm_up": 8, "grace_period": 30, "arl0": 1000.0},
+    "spe": {"warm_up": 8, "grace_period": 30, "explained": 0.5},
     "mewma": {"warm_up": 8, "grace_period": 30, "fading_factor": 0.3},
     "river": {"estimator": "river.anomaly.LODA", "n_random_cuts": 5, "memory": 400},
 }
