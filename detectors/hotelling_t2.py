@@ -11,6 +11,15 @@ A score above 1 is an alarm; it grows in proportion to the distance. A missing s
 and its degree with it. Each sample is judged by itself: it finds jumps of anything, and small
 shifts late (`detectors.mewma` remembers). `contributions` says which sensors did it.
 
+How late: a false alarm in 100,000 samples is dear, and dearer with each sensor. On independent
+samples a jump that is 3 away in Mahalanobis' sense is found after 21, 40 and 95 of them on average
+where there are 2, 4 and 8 sensors, one that is 5 away after 2, 2 and 3; with a reference from the
+default 400 samples after 28, 46 and 131 instead of the former. Where sensors go together, a jump by
+3 of the σ that they leave each other is less than 3 away, since the others follow in part: after
+some 1400 for 8 sensors of two causes. One by less than ``outlier`` that begins while the reference
+is learnt is learnt too: of jumps 3 away with which 100 samples of 4 sensors were followed, three in
+four were never found.
+
 Hotelling, H. (1947), Multivariate quality control, in Techniques of Statistical Analysis.
 """
 

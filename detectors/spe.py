@@ -17,6 +17,9 @@ left out, however few samples the reference is from; that sum's own quantile at 
 limit (`detectors.calibration.spe_limit`). Components are found once, when the reference freezes;
 there is no score before. A sample that lacks a sensor has none either.
 
+On readings that resemble their neighbours, AR(1) with φ 0 … .95, which are aggregated to blocks, it
+alarms after .9 to 1.4 times ``arl0`` readings.
+
 It cannot see what moves within the plane: a fault that looks like more load, or a sensor that
 follows no cause and so has a component of its own that is kept. All that is
 `detectors.hotelling_t2`'s, and where it is small `detectors.mewma`'s.

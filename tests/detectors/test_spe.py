@@ -215,9 +215,9 @@ def test_spes_run_lengths_are_those_of_its_design(p, causes, explained):
 def test_false_alarms_of_autocorrelated_readings_keep_to_the_budget(phi):
     """Within half as many again of the design in readings, up to chance: 100 runs are ± 10 %."""
     runs, arl0 = 100, 5000.0
-    fleet = SpeFleet(3, arl0=arl0, grace_period=500)
+    fleet = SpeFleet(3, arl0=arl0, grace_period=1000)
     fleet.reserve(runs)
     draw = mixed(ar1(4, phi, runs), mixing(3, 1))
-    teach(fleet, draw, runs, n=8000 if phi < 0.9 else 80_000)
+    teach(fleet, draw, runs, n=8000 if phi < 0.9 else 160_000)
     ratio = run_lengths(fleet, draw, runs, block=200).mean() / arl0
     assert 1 / 1.7 < ratio < 1.7
