@@ -9,7 +9,10 @@ sample, the *squared prediction error*, or Q, is the squared length of what the 
 
 A score above 1 is an alarm; it grows in proportion to what is unexplained. It is T²'s other half:
 load beyond anything known makes T² large and not SPE, a sensor that no longer follows its fellows
-leaves the plane and makes SPE large, long before T² says so. `contributions` says which one.
+leaves the plane and makes both large. It is no sooner than T²: eight sensors of one load, one of
+them moved by 3, 4 or 5 of the σ that the load leaves it, take 331, 29 or 6 samples (T² 255, 25 or
+6); and where some sensors are noisier by nature than others they drown what is left of those, and
+it is far later. `contributions` says which one it was.
 
 y is taken from the sample's independent standard normal deviates u as y = L u with R = L L'
 (`detectors.self_starting_vectors`), so that SPE is distributed as Σ λ[j] u[j]² over the components
