@@ -148,6 +148,16 @@ def test_the_turn_in_which_a_reference_freezes_makes_no_difference(phi):
     assert fleet.state["limit"][0] == spe_limit(variances.tolist(), 100_000 / block)
 
 
+def test_what_was_learnt_before_blocks_doubled_is_no_reference():
+    """The last sample that was wanted may be the one after which the reference starts anew."""
+    fleet = SpeFleet(3, grace_period=60)
+    one_machine(fleet, sample(59, 3, 1))
+    fleet.state["counts"][0, :2] = [0, 60]
+    one_machine(fleet, sample(1, 3, 1))
+    assert np.isnan(fleet.state["limit"][0])
+    assert fleet.ready(0) == 0.0
+
+
 def test_sensors_that_say_the_same_leave_nothing():
     values = sample(500, 2, 1)[:, [0, 0, 0]]
     fleet = SpeFleet(3, grace_period=300)
