@@ -21,6 +21,7 @@ from detectors.reference_chart import ReferenceChart, ReferenceChartFleet
 from detectors.rolling_zscore import RollingZScore, RollingZScoreFleet
 from detectors.seasonal_novelty import SeasonalNovelty, SeasonalNoveltyFleet
 from detectors.shewhart import Shewhart, ShewhartFleet
+from detectors.spe import Spe, SpeFleet
 
 DETECTORS: dict[str, type[FleetDetector]] = {
     "ewma_multichart": EwmaMultichartFleet,
@@ -32,6 +33,7 @@ DETECTORS: dict[str, type[FleetDetector]] = {
     "shewhart": ShewhartFleet,
     "cusum": CusumFleet,
     "hotelling_t2": HotellingT2Fleet,
+    "spe": SpeFleet,
     "mewma": MewmaFleet,
     "page_hinkley": PageHinkleyFleet,
     "seasonal_novelty": SeasonalNoveltyFleet,
@@ -52,4 +54,5 @@ __all__ = [
     "RollingZScore",
     "SeasonalNovelty",
     "Shewhart",
+    "Spe",
 ]

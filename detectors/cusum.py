@@ -25,15 +25,22 @@ Page, E. S. (1954), Continuous inspection schemes, Biometrika 41. Lucas, J. M. &
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from detectors.base import Field, Mask, OneMachine, Times, Values, check_number, views
+from detectors.base import Field, Mask, Times, Values, check_number, views
 from detectors.calibration import cusum_limit
 from detectors.kernels import cusum as kernel
-from detectors.self_starting import DOUBLINGS, SelfStartingChart, Turn, by_block
+from detectors.self_starting import (
+    DOUBLINGS,
+    OneChart,
+    SelfStarting,
+    SelfStartingChart,
+    Turn,
+    by_block,
+)
 
 HIGHEST = 4.0
 """Where a sum stands still, in decision intervals."""
@@ -42,8 +49,11 @@ NEVER = int(np.iinfo(np.int64).min)
 """No time: what NumPy writes for NaT."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CusumFleet(SelfStartingChart):
     """CUSUM of each sensor of each machine, in decision intervals, 0 … 4.
+
+    Its reference's parameters: `SelfStarting`.
 
     Parameters
     ----------
@@ -55,18 +65,6 @@ class CusumFleet(SelfStartingChart):
         h, in σ of a sample, where it is not to follow from ``arl0``.
     head_start
         Share of h at which both sums start, 0 … 0.9.
-    warm_up
-        Samples that are gathered before the first is judged, 5 … 100.
-    grace_period
-        Samples after which the reference freezes.
-    autocorrelated
-        Aggregate readings that resemble their neighbours to blocks; False takes all as independent.
-    outlier
-        Samples farther out than so many σ are not learnt unless as many follow as had been learnt.
-    min_std
-        Floor of σ, in the sensor's unit; its resolution is a good one.
-    centre, sigma
-        Mean and σ where they are known, of all sensors alike. NaN: learn them.
 
     Examples
     --------
@@ -83,42 +81,21 @@ class CusumFleet(SelfStartingChart):
     name: ClassVar[str] = "cusum"
     aggregates: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        reference_value: float = 0.5,
-        arl0: float = 100_000.0,
-        decision_interval: float = math.nan,
-        head_start: float = 0.0,
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-        outlier: float = 4.0,
-        min_std: float = 1e-6,
-        centre: float = math.nan,
-        sigma: float = math.nan,
-    ) -> None:
-        super().__init__(
-            n_sensors,
-            warm_up=warm_up,
-            grace_period=grace_period,
-            autocorrelated=autocorrelated,
-            outlier=outlier,
-            min_std=min_std,
-            centre=centre,
-            sigma=sigma,
-        )
-        check_number("reference_value", reference_value, 0.0, 10.0)
-        check_number("arl0", arl0, 10.0, 1e9)
-        check_number("head_start", head_start, 0.0, 0.9)
-        self.reference_value = reference_value
-        self.head_start = head_start
-        if math.isnan(decision_interval):
-            self._intervals = by_block(self._design, arl0)
+    reference_value: float = 0.5
+    arl0: float = 100_000.0
+    decision_interval: float = math.nan
+    head_start: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("reference_value", self.reference_value, 0.0, 10.0)
+        check_number("arl0", self.arl0, 10.0, 1e9)
+        check_number("head_start", self.head_start, 0.0, 0.9)
+        if math.isnan(self.decision_interval):
+            self._intervals = by_block(self._design, self.arl0)
         else:
-            check_number("decision_interval", decision_interval, 1e-3, 1e6)
-            self._intervals = np.full(DOUBLINGS + 1, float(decision_interval))
+            check_number("decision_interval", self.decision_interval, 1e-3, 1e6)
+            self._intervals = np.full(DOUBLINGS + 1, float(self.decision_interval))
 
     @property
     def inherited(self) -> float:
@@ -163,7 +140,8 @@ class CusumFleet(SelfStartingChart):
         )
 
 
-class Cusum(OneMachine):
+@dataclass(kw_only=True, eq=False, repr=False)
+class Cusum(OneChart):
     """CUSUM chart for one machine, as a River detector.
 
     Parameters
@@ -180,23 +158,8 @@ class Cusum(OneMachine):
     0.65
     """
 
-    def __init__(
-        self,
-        *,
-        reference_value: float = 0.5,
-        arl0: float = 100_000.0,
-        head_start: float = 0.0,
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-    ) -> None:
-        self.reference_value = reference_value
-        self.arl0 = arl0
-        self.head_start = head_start
-        self.warm_up = warm_up
-        self.grace_period = grace_period
-        self.autocorrelated = autocorrelated
-        self._fleet(["any"])
+    reference_value: float = 0.5
+    arl0: float = 100_000.0
+    head_start: float = 0.0
 
-    def _fleet(self, features: Sequence[Any]) -> CusumFleet:
-        return CusumFleet(len(features), **self._get_params())
+    kind: ClassVar[type[SelfStarting]] = CusumFleet

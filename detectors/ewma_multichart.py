@@ -28,6 +28,7 @@ It cannot see what shows in the spread of a sensor alone, nor what was there whi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -63,6 +64,7 @@ RELEARN = 0.7
 """What is kept of the learning where a sensor gets a new normal."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class EwmaMultichartFleet(FleetDetector):
     """EWMA charts of standardised residuals at several time scales, of all machines of a class.
 
@@ -100,31 +102,28 @@ class EwmaMultichartFleet(FleetDetector):
     univariate: ClassVar[bool] = True
     frozen: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        scales_s: Sequence[float] = (3600.0, 21600.0, 86400.0, 345600.0),
-        learn_s: float = 7 * 86400.0,
-        clip: float = 4.0,
-        least: float = 1.5,
-        doubt: float = 16.0,
-    ) -> None:
-        super().__init__(n_sensors)
-        check_count("scales_s, how many,", len(scales_s), 1, 16)
-        for scale_s in scales_s:
+    n_sensors: int = field(kw_only=False)
+    scales_s: Sequence[float] = (3600.0, 21600.0, 86400.0, 345600.0)
+    learn_s: float = 7 * 86400.0
+    clip: float = 4.0
+    least: float = 1.5
+    doubt: float = 16.0
+
+    def __post_init__(self) -> None:
+        super().__init__(self.n_sensors)
+        check_count("scales_s, how many,", len(self.scales_s), 1, 16)
+        for scale_s in self.scales_s:
             check_number("scales_s", scale_s, 1e-3, 1e9)
-        check_number("learn_s", learn_s, 2 * min(scales_s), 1e9)
-        check_number("clip", clip, 1, 1e6)
-        check_number("least", least, 0.01, 100)
-        check_number("doubt", doubt, 0, 1000)
-        self.scales_s = np.array(sorted(scales_s), dtype=np.float64)
-        self._shares = np.zeros(len(self.scales_s))
-        self.learn_s, self.clip, self.least, self.doubt = learn_s, clip, least, doubt
+        check_number("learn_s", self.learn_s, 2 * min(self.scales_s), 1e9)
+        check_number("clip", self.clip, 1, 1e6)
+        check_number("least", self.least, 0.01, 100)
+        check_number("doubt", self.doubt, 0, 1000)
+        self._scales_s = np.array(sorted(self.scales_s), dtype=np.float64)
+        self._shares = np.zeros(len(self._scales_s))
 
     def schema(self) -> dict[str, Field]:
         """Per sensor and scale: the average, its variance, its excess; since when it is away."""
-        sensors, scales = (self.n_sensors,), (self.n_sensors, len(self.scales_s))
+        sensors, scales = (self.n_sensors,), (self.n_sensors, len(self._scales_s))
         return {
             "ewma": Field("f8", scales),
             "variance": Field("f8", scales),
@@ -161,7 +160,7 @@ class EwmaMultichartFleet(FleetDetector):
             doubt=self.doubt,
             **named_views(rows=rows, times=times, values=values, learn=learn),
             **named_views(**said._asdict()),
-            **named_views(scales_s=self.scales_s, shares=self._shares, **self.state),
+            **named_views(scales_s=self._scales_s, shares=self._shares, **self.state),
         )
 
     def onset_ns(self, row: int) -> Times:
@@ -182,28 +181,18 @@ class EwmaMultichartFleet(FleetDetector):
         return float(np.minimum(self.state["learnt_s"][row] / self.learn_s, 1.0).mean())
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class AdjustedMultichartFleet(EwmaMultichartFleet):
     """The same charts over regression-adjusted residuals: does each sensor agree with the others?
 
-    What those are stands in `detectors.regression_adjustment`; each has unit variance.
+    What those are stands in `detectors.regression_adjustment`; each has unit variance. Other
+    parameters: `EwmaMultichartFleet`.
 
     Parameters
     ----------
-    scales_s
-        Time constants of the averages. [s]
     learn_s
-        Over how much time of residuals the spread of each average is learnt. [s]
-    clip
-        Residuals count no further out than this. [σ]
-    least
-        The smallest factor by which an average may spread wider than over independent residuals.
-    doubt
-        Weight of what short learning leaves in doubt.
-
-    Raises
-    ------
-    ValueError
-        A parameter out of its range.
+        Over how much time of residuals the spread of each average is learnt; it begins when the
+        adjustment is frozen. [s]
 
     Examples
     --------
@@ -215,44 +204,18 @@ class AdjustedMultichartFleet(EwmaMultichartFleet):
     name: ClassVar[str] = "adjusted_multichart"
     reads: ClassVar[str] = "adjusted"
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        scales_s: Sequence[float] = (3600.0, 21600.0, 86400.0, 345600.0),
-        learn_s: float = 5 * 86400.0,
-        clip: float = 4.0,
-        least: float = 1.5,
-        doubt: float = 16.0,
-    ) -> None:
-        super().__init__(
-            n_sensors, scales_s=scales_s, learn_s=learn_s, clip=clip, least=least, doubt=doubt
-        )
+    learn_s: float = 5 * 86400.0
 
 
+@dataclass(eq=False, repr=False)
 class EwmaMultichart(OneMachine):
     """The same for one machine, as a River detector; values must be standardised residuals."""
 
-    def __init__(
-        self,
-        scales_s: Sequence[float] = (60.0, 600.0),
-        learn_s: float = 6000.0,
-        clip: float = 4.0,
-        least: float = 1.5,
-        doubt: float = 16.0,
-    ) -> None:
-        self.scales_s = scales_s
-        self.learn_s = learn_s
-        self.clip = clip
-        self.least = least
-        self.doubt = doubt
+    scales_s: Sequence[float] = (60.0, 600.0)
+    learn_s: float = 6000.0
+    clip: float = 4.0
+    least: float = 1.5
+    doubt: float = 16.0
 
     def _fleet(self, features: Sequence[object]) -> FleetDetector:
-        return EwmaMultichartFleet(
-            len(features),
-            scales_s=self.scales_s,
-            learn_s=self.learn_s,
-            clip=self.clip,
-            least=self.least,
-            doubt=self.doubt,
-        )
+        return EwmaMultichartFleet(len(features), **self._get_params())

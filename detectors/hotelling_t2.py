@@ -11,41 +11,39 @@ A score above 1 is an alarm; it grows in proportion to the distance. A missing s
 and its degree with it. Each sample is judged by itself: it finds jumps of anything, and small
 shifts late (`detectors.mewma` remembers). `contributions` says which sensors did it.
 
+How late: a false alarm in 100,000 samples is dear, and dearer with each sensor. On independent
+samples a jump that is 3 away in Mahalanobis' sense is found after 21, 40 and 95 of them on average
+where there are 2, 4 and 8 sensors, one that is 5 away after 2, 2 and 3; with a reference from the
+default 400 samples after 28, 46 and 131 instead of the former. Where sensors go together, a jump by
+3 of the σ that they leave each other is less than 3 away, since the others follow in part: after
+some 1400 for 8 sensors of two causes. One by less than ``outlier`` that begins while the reference
+is learnt is learnt too: of jumps 3 away with which 100 samples of 4 sensors were followed, three in
+four were never found.
+
 Hotelling, H. (1947), Multivariate quality control, in Techniques of Statistical Analysis.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-from detectors.base import Field, Mask, OneMachine, Rows, Values, views
+from detectors.base import Field, Mask, Values, views
 from detectors.calibration import t2_limit
 from detectors.kernels import hotelling_t2 as kernel
+from detectors.self_starting import OneChart, SelfStarting, Turn
 from detectors.self_starting_vectors import SelfStartingVectors
 
 
 class HotellingT2Fleet(SelfStartingVectors):
     """T² of each sample of each machine, as distance in units of its limit, 0 … ∞.
 
+    Its reference's parameters: `SelfStartingVectors`.
+
     Parameters
     ----------
     arl0
         Readings between false alarms at a score of 1.
-    warm_up
-        Samples that are gathered before the first is judged, at least 4 and twice the sensors.
-    grace_period
-        Samples after which the reference freezes.
-    autocorrelated
-        Aggregate readings that resemble their neighbours to blocks; False takes all as independent.
-    outlier
-        Samples farther out than so many σ are not learnt unless as many follow as had been learnt.
-    min_std
-        Floor of σ, in the sensor's unit; its resolution is a good one.
-    centre, sigma
-        Mean and σ where they are known, of all sensors alike, which are
-        then taken as independent of each other. NaN: learn them.
 
     Examples
     --------
@@ -64,31 +62,6 @@ class HotellingT2Fleet(SelfStartingVectors):
 
     name: ClassVar[str] = "hotelling_t2"
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        arl0: float = 100_000.0,
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-        outlier: float = 4.0,
-        min_std: float = 1e-6,
-        centre: float = math.nan,
-        sigma: float = math.nan,
-    ) -> None:
-        super().__init__(
-            n_sensors,
-            arl0=arl0,
-            warm_up=warm_up,
-            grace_period=grace_period,
-            autocorrelated=autocorrelated,
-            outlier=outlier,
-            min_std=min_std,
-            centre=centre,
-            sigma=sigma,
-        )
-
     @property
     def inherited(self) -> float:
         """Nothing: a sample is judged by itself."""
@@ -101,11 +74,13 @@ class HotellingT2Fleet(SelfStartingVectors):
     def _design(self, n_sensors: int, arl0: float) -> float:
         return t2_limit(n_sensors, arl0)
 
-    def _chart(self, rows: Rows, u: Values, due: Mask, learn: Mask, scores: Values) -> None:
-        kernel.walk(*views(rows, u, due, learn, self._limits, self.state["distance"], scores))
+    def _chart(self, turn: Turn, u: Values, due: Mask, scores: Values) -> None:
+        distance = self.state["distance"]
+        kernel.walk(*views(turn.rows, u, due, turn.learn, self._limits, distance, scores))
 
 
-class HotellingT2(OneMachine):
+@dataclass(kw_only=True, eq=False, repr=False)
+class HotellingT2(OneChart):
     """T² chart for one machine, as a River detector.
 
     Parameters
@@ -122,19 +97,6 @@ class HotellingT2(OneMachine):
     True
     """
 
-    def __init__(
-        self,
-        *,
-        arl0: float = 100_000.0,
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-    ) -> None:
-        self.arl0 = arl0
-        self.warm_up = warm_up
-        self.grace_period = grace_period
-        self.autocorrelated = autocorrelated
-        self._fleet(["any"])
+    arl0: float = 100_000.0
 
-    def _fleet(self, features: Sequence[Any]) -> HotellingT2Fleet:
-        return HotellingT2Fleet(len(features), **self._get_params())
+    kind: ClassVar[type[SelfStarting]] = HotellingT2Fleet

@@ -21,20 +21,23 @@ weighted moving average control chart, Technometrics 34.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from detectors.base import Field, Mask, OneMachine, Rows, Values, check_number, views
+from detectors.base import Field, Mask, Values, check_number, views
 from detectors.calibration import mewma_limit
 from detectors.kernels import mewma as kernel
+from detectors.self_starting import OneChart, SelfStarting, Turn
 from detectors.self_starting_vectors import SelfStartingVectors
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class MewmaFleet(SelfStartingVectors):
     """MEWMA chart of all sensors of each machine, as distance in units of its limit, 0 … ∞.
+
+    Its reference's parameters: `SelfStartingVectors`.
 
     Parameters
     ----------
@@ -42,19 +45,6 @@ class MewmaFleet(SelfStartingVectors):
         r, weight of the newest sample, 0.001 … 1; at 1 it is the T² chart.
     arl0
         Readings between false alarms at a score of 1.
-    warm_up
-        Samples that are gathered before the first is judged, at least 4 and twice the sensors.
-    grace_period
-        Samples after which the reference freezes.
-    autocorrelated
-        Aggregate readings that resemble their neighbours to blocks; False takes all as independent.
-    outlier
-        Samples farther out than so many σ are not learnt unless as many follow as had been learnt.
-    min_std
-        Floor of σ, in the sensor's unit; its resolution is a good one.
-    centre, sigma
-        Mean and σ where they are known, of all sensors alike, which are
-        then taken as independent of each other. NaN: learn them.
 
     Examples
     --------
@@ -68,33 +58,11 @@ class MewmaFleet(SelfStartingVectors):
 
     name: ClassVar[str] = "mewma"
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        fading_factor: float = 0.1,
-        arl0: float = 100_000.0,
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-        outlier: float = 4.0,
-        min_std: float = 1e-6,
-        centre: float = math.nan,
-        sigma: float = math.nan,
-    ) -> None:
-        check_number("fading_factor", fading_factor, 1e-3, 1.0)
-        self.fading_factor = fading_factor
-        super().__init__(
-            n_sensors,
-            arl0=arl0,
-            warm_up=warm_up,
-            grace_period=grace_period,
-            autocorrelated=autocorrelated,
-            outlier=outlier,
-            min_std=min_std,
-            centre=centre,
-            sigma=sigma,
-        )
+    fading_factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_number("fading_factor", self.fading_factor, 1e-3, 1.0)
+        super().__post_init__()
 
     @property
     def inherited(self) -> float:
@@ -119,15 +87,16 @@ class MewmaFleet(SelfStartingVectors):
     def _design(self, n_sensors: int, arl0: float) -> float:
         return mewma_limit(self.fading_factor, n_sensors, arl0)
 
-    def _chart(self, rows: Rows, u: Values, due: Mask, learn: Mask, scores: Values) -> None:
+    def _chart(self, turn: Turn, u: Values, due: Mask, scores: Values) -> None:
         state = [self.state[name] for name in self.chart_schema()]
         kernel.walk(
-            *views(rows, u, due, learn, self._limits, *state, scores),
+            *views(turn.rows, u, due, turn.learn, self._limits, *state, scores),
             fading_factor=self.fading_factor,
         )
 
 
-class Mewma(OneMachine):
+@dataclass(kw_only=True, eq=False, repr=False)
+class Mewma(OneChart):
     """MEWMA chart for one machine, as a River detector.
 
     Parameters
@@ -144,21 +113,7 @@ class Mewma(OneMachine):
     True
     """
 
-    def __init__(
-        self,
-        *,
-        fading_factor: float = 0.1,
-        arl0: float = 100_000.0,
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-    ) -> None:
-        self.fading_factor = fading_factor
-        self.arl0 = arl0
-        self.warm_up = warm_up
-        self.grace_period = grace_period
-        self.autocorrelated = autocorrelated
-        self._fleet(["any"])
+    fading_factor: float = 0.1
+    arl0: float = 100_000.0
 
-    def _fleet(self, features: Sequence[Any]) -> MewmaFleet:
-        return MewmaFleet(len(features), **self._get_params())
+    kind: ClassVar[type[SelfStarting]] = MewmaFleet

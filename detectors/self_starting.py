@@ -33,8 +33,9 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ from detectors.base import (
     Field,
     FleetDetector,
     Mask,
+    OneMachine,
     Rows,
     Times,
     Values,
@@ -81,62 +83,57 @@ def by_block(limit: Callable[[float], float], arl0: float) -> NDArray[np.float64
     return np.array([limit(max(arl0 / 2**k, FEWEST)) for k in range(DOUBLINGS + 1)])
 
 
-class SelfStartingChart(FleetDetector):
-    """A univariate chart over standard normal samples from a self-starting reference.
+@dataclass(kw_only=True, eq=False, repr=False)
+class SelfStarting(FleetDetector):
+    """A chart over standard normal samples from a reference that starts by itself, then freezes.
+
+    Where the reference is known U = (x - m) / s from the first reading on, one sample per reading.
 
     Parameters
     ----------
     warm_up
-        Samples that are gathered before the first is judged, 5 … 100.
+        Samples that are gathered before the first is judged, at least 5.
     grace_period
         Samples after which the reference freezes.
     autocorrelated
-        Follow φ and do something about it; False takes samples as independent.
+        Count readings that resemble their neighbours for fewer, and aggregate them to blocks where
+        the chart does so; False takes all as independent.
     outlier
-        |U| above which a sample is not learnt.
+        Samples farther out than so many σ are not learnt unless as many follow as had been learnt.
     min_std
-        Floor of s, in the sensor's unit; its resolution is a good one.
+        Floor of σ, in the sensor's unit; its resolution is a good one.
     centre, sigma
-        m and s where they are known, of all sensors alike: U = (x - m) / s from the first reading
-        on, one sample per reading. NaN: learn them.
+        Mean and σ where they are known, of all sensors alike, which are then taken as independent
+        of each other. NaN: learn them.
     """
 
-    univariate: ClassVar[bool] = True
-    frozen: ClassVar[bool] = True
-    aggregates: ClassVar[bool]
-    """Whether a sample may be the mean of a block of readings."""
+    n_sensors: int = field(kw_only=False)
+    warm_up: int = 12
+    grace_period: int = 400
+    autocorrelated: bool = True
+    outlier: float = 4.0
+    min_std: float = 1e-6
+    centre: float = math.nan
+    sigma: float = math.nan
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        warm_up: int,
-        grace_period: int,
-        autocorrelated: bool,
-        outlier: float,
-        min_std: float,
-        centre: float,
-        sigma: float,
-    ) -> None:
-        super().__init__(n_sensors)
-        check_count("warm_up", warm_up, 5, 100)
-        check_count("grace_period", grace_period, warm_up, 2**31)
-        check_number("outlier", outlier, 2.0, 100.0)
-        check_number("min_std", min_std, 1e-100, 1e100)
-        if math.isnan(centre) != math.isnan(sigma):
-            raise ValueError(f"centre is {centre} and sigma {sigma}, both or neither must be known")
-        self._known = not math.isnan(sigma)
+    frozen: ClassVar[bool] = True
+    longest_warm_up: ClassVar[int]
+    farthest_outlier: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        super().__init__(self.n_sensors)
+        check_count("warm_up", self.warm_up, 5, self.longest_warm_up)
+        check_count("grace_period", self.grace_period, self.warm_up, 2**31)
+        check_number("outlier", self.outlier, 2.0, self.farthest_outlier)
+        check_number("min_std", self.min_std, 1e-100, 1e100)
+        self._known = not math.isnan(self.sigma)
+        if math.isnan(self.centre) == self._known:
+            raise ValueError(
+                f"centre is {self.centre} and sigma {self.sigma}, both or neither must be known"
+            )
         if self._known:
-            check_number("centre", centre, -1e100, 1e100)
-            check_number("sigma", sigma, 1e-100, 1e100)
-        self.warm_up = warm_up
-        self.grace_period = grace_period
-        self.autocorrelated = autocorrelated
-        self.outlier = outlier
-        self.min_std = min_std
-        self.centre = centre
-        self.sigma = sigma
-        self._work = np.empty(warm_up)
+            check_number("centre", self.centre, -1e100, 1e100)
+            check_number("sigma", self.sigma, 1e-100, 1e100)
 
     @property
     @abc.abstractmethod
@@ -144,12 +141,53 @@ class SelfStartingChart(FleetDetector):
         """Share w of the chart's statistic that the next sample's inherits, 0 … 1."""
 
     @abc.abstractmethod
+    def reference_schema(self) -> dict[str, Field]:
+        """Hold the running moments of the samples, and the block that is being filled."""
+
+    @abc.abstractmethod
     def chart_schema(self) -> dict[str, Field]:
         """Hold what the chart itself remembers."""
 
     @abc.abstractmethod
+    def standardise(self, rows: Rows, values: Values, learn: Mask) -> tuple[Values, Mask]:
+        """U f8[n, S] of each reading that completes a sample, else NaN; and ``due``."""
+
+    @abc.abstractmethod
     def _chart(self, turn: Turn, u: Values, due: Mask, scores: Values) -> None:
         """Score each due sample of ``u``, f8[n, S], and move the chart where it may learn."""
+
+    def schema(self) -> dict[str, Field]:
+        """Hold the reference, then the chart."""
+        return self.reference_schema() | self.chart_schema()
+
+    def ready(self, row: int) -> float:
+        """Share of ``warm_up``, averaged over the sensors; from the start where blocks double."""
+        if self._known:
+            return 1.0
+        return float(np.minimum(self.state["counts"][row, ..., 0] / self.warm_up, 1.0).mean())
+
+    def _walk(
+        self, rows: Rows, times: Times, values: Values, learn: Mask, scores: Values, *, score: bool
+    ) -> None:
+        u, due = self.standardise(rows, values, learn)
+        self._chart(Turn(rows, times, learn), u, due, scores)
+        if not score:
+            scores[:] = np.nan
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SelfStartingChart(SelfStarting):
+    """A univariate one: a reference, and a chart, for each sensor."""
+
+    univariate: ClassVar[bool] = True
+    longest_warm_up: ClassVar[int] = 100
+    farthest_outlier: ClassVar[float] = 100.0
+    aggregates: ClassVar[bool]
+    """Whether a sample may be the mean of a block of readings."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._work = np.empty(self.warm_up)
 
     def reference_schema(self) -> dict[str, Field]:
         """Hold the running moments of the samples, and the block that is being filled."""
@@ -161,23 +199,15 @@ class SelfStartingChart(FleetDetector):
             "moments": Field("f8", (self.n_sensors, 6)),
         }
 
-    def schema(self) -> dict[str, Field]:
-        """Hold the reference, then the chart."""
-        return self.reference_schema() | self.chart_schema()
-
-    def ready(self, row: int) -> float:
-        """Share of ``warm_up``, averaged over the sensors; from the start where blocks double."""
-        if self._known:
-            return 1.0
-        return float(np.minimum(self.state["counts"][row, :, 0] / self.warm_up, 1.0).mean())
-
     def standardise(self, rows: Rows, values: Values, learn: Mask) -> tuple[Values, Mask]:
         """U f8[n, S] of each reading that completes a sample, else NaN; and ``due`` u1[n, S]."""
         if self._known:
             u = (values - self.centre) / self.sigma
             return u, np.where(np.isfinite(u), SAMPLE, 0).astype(np.uint8)
         u, due = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.uint8)
-        reference = {name: self.state[name] for name in self.reference_schema()}
+        # One row per machine and sensor, as the kernel walks them.
+        shapes = self.reference_schema().items()
+        reference = {k: self.state[k].reshape(-1, f.shape[-1]) for k, f in shapes}
         kernel.walk(
             *views(rows, values, learn),
             **named_views(**reference, work=self._work, u=u, due=due),
@@ -190,17 +220,25 @@ class SelfStartingChart(FleetDetector):
         )
         return u, due
 
-    def _walk(
-        self,
-        rows: Rows,
-        times: Times,
-        values: Values,
-        learn: Mask,
-        scores: Values,
-        *,
-        score: bool,
-    ) -> None:
-        u, due = self.standardise(rows, values, learn)
-        self._chart(Turn(rows, times, learn), u, due, scores)
-        if not score:
-            scores[:] = np.nan
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class OneChart(OneMachine):
+    """Such a chart for one machine, as a River detector.
+
+    Parameters
+    ----------
+    warm_up, grace_period, autocorrelated
+        As for `SelfStarting`.
+    """
+
+    warm_up: int = 12
+    grace_period: int = 400
+    autocorrelated: bool = True
+
+    kind: ClassVar[type[SelfStarting]]
+
+    def __post_init__(self) -> None:
+        self._fleet(["any"])  # refuses nonsense now rather than at the first reading
+
+    def _fleet(self, features: Sequence[Any]) -> SelfStarting:
+        return self.kind(len(features), **self._get_params())

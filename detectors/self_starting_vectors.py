@@ -29,108 +29,52 @@ from __future__ import annotations
 import abc
 import functools
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from detectors.base import (
-    Field,
-    FleetDetector,
-    Mask,
-    Rows,
-    Times,
-    Values,
-    check_count,
-    check_number,
-    named_views,
-    views,
-)
+from detectors.base import Field, Mask, Rows, Values, check_number, named_views, views
 from detectors.calibration import shewhart_arl, t2_limit
-from detectors.kernels import self_starting_vectors as kernel
-from detectors.self_starting import MAX_BLOCK, SAMPLE, by_block
+from detectors.kernels import self_starting as kernel
+from detectors.self_starting import MAX_BLOCK, SAMPLE, SelfStarting, by_block
 
 
-class SelfStartingVectors(FleetDetector):
+@dataclass(kw_only=True, eq=False, repr=False)
+class SelfStartingVectors(SelfStarting):
     """A multivariate chart over standard normal vectors from a self-starting reference.
+
+    ``warm_up`` is taken as at least twice the sensors and 4, and a sample is an ``outlier`` that is
+    as improbable as a single value so far out. Other parameters: `SelfStarting`.
 
     Parameters
     ----------
     arl0
-        Readings between false alarms for which the chart's own limit is designed.
-    warm_up
-        Samples that are gathered before the first is judged; at least twice the sensors and 4.
-    grace_period
-        Samples after which the reference freezes.
-    autocorrelated
-        Follow φ and aggregate to blocks; False takes samples as independent.
-    outlier
-        A sample as improbable as a single value this many σ out is not learnt.
-    min_std
-        Floor of each sensor's σ, in its unit; its resolution is a good one.
-    centre, sigma
-        Mean and σ where they are known, of all sensors alike, which are then taken as independent
-        of each other: standardised residuals, say. NaN: learn them.
+        Readings between false alarms at a score of 1.
     """
 
-    univariate: ClassVar[bool] = False
-    frozen: ClassVar[bool] = True
+    arl0: float = 100_000.0
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        arl0: float,
-        warm_up: int,
-        grace_period: int,
-        autocorrelated: bool,
-        outlier: float,
-        min_std: float,
-        centre: float,
-        sigma: float,
-    ) -> None:
-        super().__init__(n_sensors)
-        check_number("arl0", arl0, 10.0, 1e9)
-        check_count("warm_up", warm_up, 5, 1000)
-        self.warm_up = max(warm_up, 2 * n_sensors + 4)
-        check_count("grace_period", grace_period, warm_up, 2**31)
-        check_number("outlier", outlier, 2.0, 6.0)
-        check_number("min_std", min_std, 1e-100, 1e100)
-        if math.isnan(centre) != math.isnan(sigma):
-            raise ValueError(f"centre is {centre} and sigma {sigma}, both or neither must be known")
-        self._known = not math.isnan(sigma)
-        if self._known:
-            check_number("centre", centre, -1e100, 1e100)
-            check_number("sigma", sigma, 1e-100, 1e100)
-        self.arl0 = arl0
-        self.grace_period = max(grace_period, self.warm_up)
-        self.autocorrelated = autocorrelated
-        self.min_std = min_std
-        self.centre = centre
-        self.sigma = sigma
-        numbers = range(1, n_sensors + 1)
-        limits = [by_block(functools.partial(self._design, n), arl0) for n in numbers]
+    univariate: ClassVar[bool] = False
+    longest_warm_up: ClassVar[int] = 1000
+    farthest_outlier: ClassVar[float] = 6.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("arl0", self.arl0, 10.0, 1e9)
+        self.warm_up = max(self.warm_up, 2 * self.n_sensors + 4)
+        self.grace_period = max(self.grace_period, self.warm_up)
+        numbers = range(1, self.n_sensors + 1)
+        limits = [by_block(functools.partial(self._design, n), self.arl0) for n in numbers]
         # By how often the block was doubled, then by how many sensors there are; none is not asked.
         self._limits = np.column_stack([np.ones(len(limits[0])), *limits])
-        self._far = np.array([1.0, *(t2_limit(n, shewhart_arl(outlier)) for n in numbers)])
-        self._work = np.empty((n_sensors + 4, n_sensors))
+        self._far = np.array([1.0, *(t2_limit(n, shewhart_arl(self.outlier)) for n in numbers)])
+        self._work = np.empty((self.n_sensors + 4, self.n_sensors))
         self._column = np.empty(self.warm_up)
-
-    @property
-    @abc.abstractmethod
-    def inherited(self) -> float:
-        """Share w of the chart's statistic that the next sample's inherits, 0 … 1."""
-
-    @abc.abstractmethod
-    def chart_schema(self) -> dict[str, Field]:
-        """Hold what the chart itself remembers."""
 
     @abc.abstractmethod
     def _design(self, n_sensors: int, arl0: float) -> float:
         """The chart's limit for so many sensors and ``arl0`` samples."""
-
-    @abc.abstractmethod
-    def _chart(self, rows: Rows, u: Values, due: Mask, learn: Mask, scores: Values) -> None:
-        """Score each due sample of ``u``, f8[n, S], and move the chart where ``learn`` says so."""
 
     def limit_for(self, arl0: float) -> float:
         """The score that is passed once in ``arl0`` independent readings without a fault."""
@@ -148,14 +92,6 @@ class SelfStartingVectors(FleetDetector):
             "scatter": Field("f8", (n, n)),
         }
 
-    def schema(self) -> dict[str, Field]:
-        """Hold the reference, then the chart."""
-        return self.reference_schema() | self.chart_schema()
-
-    def ready(self, row: int) -> float:
-        """Share of ``warm_up``; from the start where blocks double."""
-        return 1.0 if self._known else float(min(self.state["counts"][row, 0] / self.warm_up, 1.0))
-
     def standardise(self, rows: Rows, values: Values, learn: Mask) -> tuple[Values, Mask]:
         """U f8[n, S] of each reading that completes a sample, else NaN; and ``due`` u1[n]."""
         if self._known:
@@ -163,7 +99,7 @@ class SelfStartingVectors(FleetDetector):
             return u, np.where(np.isfinite(u).any(axis=1), SAMPLE, 0).astype(np.uint8)
         u, due = np.full(values.shape, np.nan), np.zeros(len(values), dtype=np.uint8)
         reference = {name: self.state[name] for name in self.reference_schema()}
-        kernel.walk(
+        kernel.walk_vectors(
             *views(rows, values, learn),
             **named_views(
                 **reference, far=self._far, work=self._work, column=self._column, u=u, due=due
@@ -210,18 +146,3 @@ class SelfStartingVectors(FleetDetector):
         result = np.full(self.n_sensors, np.nan)
         result[there] = inverse @ deviations[there] / np.sqrt(np.diag(inverse))
         return result
-
-    def _walk(
-        self,
-        rows: Rows,
-        times: Times,  # noqa: ARG002
-        values: Values,
-        learn: Mask,
-        scores: Values,
-        *,
-        score: bool,
-    ) -> None:
-        u, due = self.standardise(rows, values, learn)
-        self._chart(rows, u, due, learn, scores)
-        if not score:
-            scores[:] = np.nan

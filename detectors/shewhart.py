@@ -25,18 +25,20 @@ tests for special causes, Journal of Quality Technology 16.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-from detectors.base import Field, Mask, OneMachine, Values, check_number, views
+from detectors.base import Field, Mask, Values, check_number, views
 from detectors.calibration import RULES, run_rules_limit
 from detectors.kernels import shewhart as kernel
-from detectors.self_starting import SelfStartingChart, Turn
+from detectors.self_starting import OneChart, SelfStarting, SelfStartingChart, Turn
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ShewhartFleet(SelfStartingChart):
     """Shewhart chart of each sensor of each machine, in units of its limits, 0 … ∞.
+
+    Its reference's parameters: `SelfStarting`.
 
     Parameters
     ----------
@@ -44,18 +46,6 @@ class ShewhartFleet(SelfStartingChart):
         L, in σ.
     rules
         Digits of the rules that are on, ``"1"`` to ``"1234"``.
-    warm_up
-        Samples that are gathered before the first is judged, 5 … 100.
-    grace_period
-        Samples after which the reference freezes.
-    autocorrelated
-        Count readings that resemble their neighbours for fewer while the reference is learnt.
-    outlier
-        Samples farther out than so many σ are not learnt unless as many follow as had been learnt.
-    min_std
-        Floor of σ, in the sensor's unit; its resolution is a good one.
-    centre, sigma
-        Mean and σ where they are known, of all sensors alike. NaN: learn them.
 
     Examples
     --------
@@ -75,35 +65,15 @@ class ShewhartFleet(SelfStartingChart):
     name: ClassVar[str] = "shewhart"
     aggregates: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        n_sensors: int,
-        *,
-        control_limit: float = 5.0,
-        rules: str = "123",
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-        outlier: float = 4.0,
-        min_std: float = 1e-6,
-        centre: float = math.nan,
-        sigma: float = math.nan,
-    ) -> None:
-        super().__init__(
-            n_sensors,
-            warm_up=warm_up,
-            grace_period=grace_period,
-            autocorrelated=autocorrelated,
-            outlier=outlier,
-            min_std=min_std,
-            centre=centre,
-            sigma=sigma,
-        )
-        check_number("control_limit", control_limit, 0.1, 100.0)
-        if not rules or not set(rules) <= set(RULES):
-            raise ValueError(f"rules is {rules!r}, some of the digits {RULES} are needed")
-        self.control_limit = control_limit
-        self.rules = "".join(sorted(set(rules)))
+    control_limit: float = 5.0
+    rules: str = "123"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("control_limit", self.control_limit, 0.1, 100.0)
+        if not self.rules or not set(self.rules) <= set(RULES):
+            raise ValueError(f"rules is {self.rules!r}, some of the digits {RULES} are needed")
+        self.rules = "".join(sorted(set(self.rules)))
 
     @property
     def inherited(self) -> float:
@@ -139,7 +109,8 @@ class ShewhartFleet(SelfStartingChart):
         )
 
 
-class Shewhart(OneMachine):
+@dataclass(kw_only=True, eq=False, repr=False)
+class Shewhart(OneChart):
     """Shewhart chart for one machine, as a River detector.
 
     Parameters
@@ -156,21 +127,7 @@ class Shewhart(OneMachine):
     0.86
     """
 
-    def __init__(
-        self,
-        *,
-        control_limit: float = 5.0,
-        rules: str = "123",
-        warm_up: int = 12,
-        grace_period: int = 400,
-        autocorrelated: bool = True,
-    ) -> None:
-        self.control_limit = control_limit
-        self.rules = rules
-        self.warm_up = warm_up
-        self.grace_period = grace_period
-        self.autocorrelated = autocorrelated
-        self._fleet(["any"])
+    control_limit: float = 5.0
+    rules: str = "123"
 
-    def _fleet(self, features: Sequence[Any]) -> ShewhartFleet:
-        return ShewhartFleet(len(features), **self._get_params())
+    kind: ClassVar[type[SelfStarting]] = ShewhartFleet

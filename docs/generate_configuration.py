@@ -106,7 +106,9 @@ def _first_sentence(model: type[Section]) -> str:
 
 def _meanings(model: type[Section]) -> Mapping[str, str]:
     """Key → what stands below it in the source, or in the ``Parameters`` of a detector."""
-    found = _parameters(inspect.cleandoc(model.__doc__ or ""))
+    found: dict[str, str] = {}
+    for kind in reversed(inspect.getmro(getattr(model, "detector", model))):
+        found |= _parameters(inspect.cleandoc(kind.__doc__ or ""))
     for base in model.__mro__:
         if issubclass(base, Section):
             found = _attributes(base) | found

@@ -21,6 +21,7 @@ from detectors.calibration.shewhart import (
     shewhart_arl,
     shewhart_limit,
 )
+from detectors.calibration.spe import spe_above, spe_limit
 
 __all__ = [
     "PERIODS_S",
@@ -40,5 +41,7 @@ __all__ = [
     "run_rules_limit",
     "shewhart_arl",
     "shewhart_limit",
+    "spe_above",
+    "spe_limit",
     "t2_limit",
 ]

@@ -32,6 +32,7 @@ LIMITS: Mapping[str, float] = {
     "rolling_zscore": 8.0,
     "seasonal_novelty": 1.0,
     "shewhart": 1.0,
+    "spe": 1.0,
 }
 """The limit of a detector's score where the configuration gives none; a detector that is not here
 needs one."""

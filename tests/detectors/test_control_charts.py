@@ -61,7 +61,7 @@ def test_compiled_and_interpreted_kernels_give_the_same_bits(
     values = np.cumsum(rng.normal(size=(2000, 2)), axis=0)
     values[1000:] = rng.normal(1e3, 1.0, (1000, 2)) ** rng.choice([1, 1, 1, 2, -1], (1000, 2))
     values[rng.random((2000, 2)) < 0.05] = np.nan
-    name = module.__name__.rpartition(".")[2]
+    name = module.kernel.__name__.rpartition(".")[2]
     results = []
     for kernel in (compiled_kernel(name), kernels.interpreted(name)):
         monkeypatch.setattr(module, "kernel", kernel)
@@ -424,7 +424,7 @@ def test_the_limit_is_that_of_the_budget(kind):
 @pytest.fixture
 def compiled(compiled_kernel, monkeypatch):
     for module in (cusum, shewhart, hotelling_t2, mewma, self_starting, self_starting_vectors):
-        name = module.__name__.rpartition(".")[2]
+        name = module.kernel.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "kernel", compiled_kernel(name))
 
 
