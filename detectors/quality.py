@@ -25,7 +25,7 @@ must know, it learns from the sensor itself:
 * ``NOISE``: its mean step back or forth over 30 values is 2.2 times the largest it ever was, of a
   sensor that is smooth by nature: its mean distance from its mean is four usual steps or more. A
   temperature cannot begin to flicker; a vibration can, by the machine's fault, and is never called
-  noisy.
+  noisy. The one verdict whose values are believed all the same: their mean is well.
 
 A value out of range or doubted as a spike leaves the other judgements as they were: a sensor that
 is stuck and crackles is still stuck.
@@ -231,10 +231,14 @@ class Quality(Fleet):
 def believed(values: Values, codes: Mask) -> Values:
     """Return the values f8[n, S] with NaN in place of every one that is doubted.
 
-    >>> believed(np.array([[1.0, 2.0]]), np.array([[OK, STUCK]], np.uint8))
-    array([[ 1., nan]])
+    Those that are only noisy stay: charts average over hours and see their mean. Taken away, wind
+    after a calm month would be missing where one blade's angle flickers past its record and
+    another's does not, and what each should read be learnt from other weather.
+
+    >>> believed(np.array([[1.0, 2.0, 3.0]]), np.array([[OK, STUCK, NOISE]], np.uint8))
+    array([[ 1., nan,  3.]])
     """
-    return np.where(codes == OK, values, math.nan)
+    return np.where((codes == OK) | (codes == NOISE), values, math.nan)
 
 
 def explain(
