@@ -475,10 +475,10 @@ def test_a_sensor_costs_little_memory():
     assert per_sensor <= 80
 
 
-def test_believed_keeps_only_what_nobody_doubts():
+def test_believed_keeps_what_nobody_doubts_and_what_is_only_noisy():
     values = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
     codes = np.array([[OK, MISSING, OUT_OF_RANGE, SPIKE, NOISE]], dtype=np.uint8)
-    np.testing.assert_array_equal(quality.believed(values, codes), [[1.0, NAN, NAN, NAN, NAN]])
+    np.testing.assert_array_equal(quality.believed(values, codes), [[1.0, NAN, NAN, NAN, 5.0]])
 
 
 def test_every_code_but_ok_has_a_name_and_a_sentence():
