@@ -34,6 +34,9 @@ from detectors.base import (
 )
 from detectors.kernels import siblings as kernel
 
+LEAST = 4
+"""In fleets of so many machines or fewer nobody has siblings enough."""
+
 
 class Shared(NamedTuple):
     """How a reading's machine moves among its siblings, after each reading."""
@@ -78,7 +81,7 @@ class Siblings(Fleet):
     """
 
     def __init__(
-        self, n_sensors: int, *, moved: float = 0.5, share: float = 0.25, least: int = 4
+        self, n_sensors: int, *, moved: float = 0.5, share: float = 0.25, least: int = LEAST
     ) -> None:
         super().__init__(n_sensors)
         check_number("moved", moved, 0.01, 1)

@@ -12,7 +12,14 @@ multicharts is another matter, a tail fitted to what they do.
 from detectors.calibration.budget import PERIODS_S, arl0_for, per_month
 from detectors.calibration.cusum import cusum_arl, cusum_limit
 from detectors.calibration.ewma import ewma_arl, ewma_limit
-from detectors.calibration.multichart import Delays, multichart_limit, multichart_rate
+from detectors.calibration.multichart import (
+    ALONE,
+    TOGETHER,
+    Delays,
+    Law,
+    multichart_limit,
+    multichart_rate,
+)
 from detectors.calibration.multivariate import mewma_arl, mewma_limit, t2_limit
 from detectors.calibration.shewhart import (
     RULES,
@@ -24,9 +31,12 @@ from detectors.calibration.shewhart import (
 from detectors.calibration.spe import spe_above, spe_limit
 
 __all__ = [
+    "ALONE",
     "PERIODS_S",
     "RULES",
+    "TOGETHER",
     "Delays",
+    "Law",
     "arl0_for",
     "cusum_arl",
     "cusum_limit",

@@ -52,7 +52,8 @@ class DetectorConfig(Section):
     limit_parameter: ClassVar[str | None] = None
 
     limit: float = Field(gt=0, examples=["`limit: 6`"])
-    """The score from which on a reading is strange; severity is score / limit."""
+    """The score from which on a reading is strange; severity is score / limit. Where it is not set,
+    ``false_alarms`` comes before the default."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,6 +1,7 @@
 """From a budget of false alarms to the limits of a class's detectors.
 
-The EWMA multicharts share one budget and one limit, by `detectors.calibration.multichart_limit`.
+The EWMA multicharts share one budget and one limit, by `detectors.calibration.multichart_limit`; it
+is higher where the class may have too few machines to be compared with each other.
 Charts with theory, those that have ``limit_for`` or are EWMA charts, have it where it is known how
 often they are asked: ``sample_s``. All others keep the limit of the table of limits, and
 a limit that the configuration names wins over all of it.
@@ -12,7 +13,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from detectors.calibration import (
+    ALONE,
+    TOGETHER,
     Delays,
+    Law,
     arl0_for,
     ewma_limit,
     multichart_limit,
@@ -21,6 +25,7 @@ from detectors.calibration import (
 )
 from detectors.ewma_chart import EwmaChartFleet
 from detectors.ewma_multichart import EwmaMultichartFleet
+from detectors.siblings import LEAST
 from streamer.config.detectors import DetectorConfig
 
 if TYPE_CHECKING:
@@ -49,7 +54,7 @@ def budget_of(limits: Mapping[str, float], spec: MachineClass) -> float | None:
     if not all(_is_multichart(spec.detectors[key]) and rule for key, rule in rules.items()):
         return None
     rates = [
-        multichart_rate(max(limit, 2.0), len(spec.health), _delays(rule))
+        multichart_rate(limit, len(spec.health), _delays(rule), _law(spec))
         for (key, limit), rule in zip(limits.items(), rules.values(), strict=True)
         if rule is not None
     ]
@@ -63,7 +68,7 @@ def _limit(key: str, spec: MachineClass, budget: str) -> float | None:
         return None
     if _is_multichart(config):
         delays = Delays() if rule is None else _delays(rule)
-        return multichart_limit(per_month(budget), len(spec.health), delays)
+        return multichart_limit(per_month(budget), len(spec.health), delays, _law(spec))
     if spec.sample_s == 0:
         return None
     charts = len(config.columns(key, spec.health)) * (1 if rule is None else len(rule.detectors))
@@ -83,6 +88,12 @@ def _in_theory(config: DetectorConfig, n_sensors: int, arl0: float) -> float | N
 
 def _is_multichart(config: DetectorConfig) -> bool:
     return issubclass(getattr(config, "detector", object), EwmaMultichartFleet)
+
+
+def _law(spec: MachineClass) -> Law:
+    """Whether the machines of the class have siblings that weather can be told by."""
+    named = spec.max_machines if spec.machines == "any" else len(spec.machines)
+    return ALONE if min(named, spec.max_machines) <= LEAST else TOGETHER
 
 
 def _rule(key: str, spec: MachineClass) -> MachineRule | None:

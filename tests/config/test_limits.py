@@ -2,7 +2,14 @@
 
 import pytest
 
-from detectors.calibration import Delays, multichart_limit, multichart_rate, per_month
+from detectors.calibration import (
+    ALONE,
+    TOGETHER,
+    Delays,
+    multichart_limit,
+    multichart_rate,
+    per_month,
+)
 from streamer.config import parse
 from streamer.config.limits import budget_of
 from tests.config.config_texts import errors, text
@@ -14,7 +21,28 @@ def limits(pump):
 
 
 def test_without_a_budget_limits_are_those_of_the_table():
-    assert limits("")["ewma_multichart"] == 7.0
+    assert limits("false_alarms: null")["ewma_multichart"] == 7.0
+
+
+def test_a_class_that_says_nothing_has_one_false_alarm_per_machine_year():
+    assert limits("") == limits("false_alarms: 1 per machine-year")
+    assert limits("")["ewma_multichart"] == multichart_limit(30 / 365, 1)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "law"),
+    [
+        ("", TOGETHER),
+        ("max_machines: 5", TOGETHER),
+        ("max_machines: 4", ALONE),
+        ("machines: [north/T1, north/T2]", ALONE),
+        ("machines: [n/T1, n/T2, n/T3, n/T4, n/T5]", TOGETHER),
+    ],
+)
+def test_machines_with_too_few_siblings_have_the_law_of_those_alone(fleet, law):
+    found = limits(f"false_alarms: 1 per machine-month\n    {fleet}")
+    assert found["ewma_multichart"] == multichart_limit(1.0, 1, law=law)
+    assert multichart_limit(1.0, 1, law=ALONE) > multichart_limit(1.0, 1) + 1
 
 
 def test_a_budget_is_the_limit_of_the_multicharts_and_of_no_other_without_a_law():
@@ -55,9 +83,19 @@ def test_limits_stand_for_the_budget_they_were_made_of():
 @pytest.mark.parametrize("budget", [30.0, 1.0, 1 / 12, 1e-3])
 @pytest.mark.parametrize("n_sensors", [1, 26, 200])
 @pytest.mark.parametrize("delays", [Delays(), Delays(3600, 86400), Delays(0, 0)])
-def test_a_multichart_limit_keeps_the_budget_by_its_own_law(budget, n_sensors, delays):
-    limit = multichart_limit(budget, n_sensors, delays)
-    assert limit == 40.0 or multichart_rate(limit * 1.001, n_sensors, delays) <= max(
-        budget, multichart_rate(limit, n_sensors, delays)
+@pytest.mark.parametrize("law", [TOGETHER, ALONE])
+def test_a_multichart_limit_keeps_the_budget_by_its_own_law(budget, n_sensors, delays, law):
+    limit = multichart_limit(budget, n_sensors, delays, law)
+    assert limit == 40.0 or multichart_rate(limit * 1.001, n_sensors, delays, law) <= max(
+        budget, multichart_rate(limit, n_sensors, delays, law)
     )
-    assert multichart_limit(budget / 10, n_sensors, delays) >= limit
+    assert multichart_limit(budget / 10, n_sensors, delays, law) >= limit
+
+
+@pytest.mark.parametrize("law", [TOGETHER, ALONE])
+def test_more_sensors_and_shorter_holds_alarm_more_often(law):
+    def rate(n_sensors, hold_s):
+        return multichart_rate(5.0, n_sensors, Delays(hold_s, 0), law)
+
+    assert rate(4, 600) < rate(10, 600) < rate(26, 600)
+    assert rate(10, 3600) < rate(10, 600) < rate(10, 0)
