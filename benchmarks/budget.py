@@ -175,7 +175,7 @@ def fitted(counted: Floats) -> Law:
 
 def _expected(row: Floats, law: Law) -> float:
     limit, n_sensors, hold_s, keep_s, months, _ = row
-    return months * multichart_rate(limit, int(n_sensors), Delays(hold_s, keep_s), law)
+    return float(months) * multichart_rate(limit, int(n_sensors), Delays(hold_s, keep_s), law)
 
 
 if __name__ == "__main__":

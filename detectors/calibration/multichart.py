@@ -30,7 +30,7 @@ from typing import NamedTuple
 from detectors.base import check_number
 from detectors.calibration.budget import MONTH_S
 
-LEAST, MOST = 2.5, 40.0
+LEAST, MOST = 2.0, 40.0
 """Limits that the law is asked about: below, alerts run together."""
 THRESHOLD, SENSORS, HOLD_S = 4.0, 10.0, 1800.0
 """The limit, the judged sensors and the on-delay that the constants of a law stand at."""
