@@ -19,11 +19,9 @@ from streamer.evaluate.studies import Setting, simulated
 from streamer.resources import config_path
 
 BUDGETS = (
-    "1 per machine-week",
     "1 per machine-month",
-    "4 per machine-year",
     "1 per machine-year",
-    "0.1 per machine-year",
+    "0.2 per machine-year",
 )
 HEAD = (
     "budget",

@@ -248,7 +248,7 @@ class MachineClass(Section):
     """How often detectors of several sensors take a row; 0: whenever all sensors have spoken."""
     max_age_s: PositiveSeconds = 900.0
     """An older value of a sensor is not put in a row, nor taken as context."""
-    false_alarms: Annotated[str, AfterValidator(_budget)] | None = "1 per machine-year"
+    false_alarms: Annotated[str, AfterValidator(_budget)] | None = "0.2 per machine-year"
     """How many machine alerts about nothing may come, e.g. ``1 per machine-month``; it becomes the
     limit of each detector that has none of its own. ``null``: limits are as under detectors."""
     sensors: Annotated[

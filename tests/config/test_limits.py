@@ -24,9 +24,9 @@ def test_without_a_budget_limits_are_those_of_the_table():
     assert limits("false_alarms: null")["ewma_multichart"] == 7.0
 
 
-def test_a_class_that_says_nothing_has_one_false_alarm_per_machine_year():
-    assert limits("") == limits("false_alarms: 1 per machine-year")
-    assert limits("")["ewma_multichart"] == multichart_limit(30 / 365, 1)
+def test_a_class_that_says_nothing_has_one_false_alarm_in_five_machine_years():
+    assert limits("") == limits("false_alarms: 0.2 per machine-year")
+    assert limits("")["ewma_multichart"] == multichart_limit(0.2 * 30 / 365, 1)
 
 
 @pytest.mark.parametrize(
