@@ -15,6 +15,11 @@ with ``low`` and ``high`` what it showed on this machine in its first ``warm_s``
 and all of them stand in a row behind a leading 1. Those of the first context come first, so whoever
 may use fewer contexts uses a leading part of the row.
 
+Where the machine says of itself in which of several states it is (works, idles), each state but
+the first has a level of its own: a feature next to the leading 1, which is 1 in that state, else 0.
+A machine that has told once and does not now has no features. Between states everything may jump,
+which no bend of a context can follow: at the wind at which a turbine starts, its blades turn by 45°.
+
 Low-passes take event time, ``λ = 1 - exp(-Δt / τ)``. After a gap longer than ``settle_s``, twice
 the longest τ, they start anew, and nothing is said until ``settle_s`` have passed: what went on
 before is unknown. Piecewise linear bases for the operating point, and lagged powers for
@@ -41,6 +46,10 @@ class ContextBasis(Fleet):
     ----------
     context
         Indices of the sensors that explain the others, in the order of the features.
+    state
+        Index of the sensor that tells the machine's state; none: it has only one.
+    levels
+        Values of that sensor that have a level of their own; in all others the machine is as usual.
     least
         Per sensor: the smallest span that is taken for one, in its unit; its resolution.
     knots
@@ -77,6 +86,8 @@ class ContextBasis(Fleet):
         knots: int = 3,
         lags_s: Sequence[float] = (1800.0, 7200.0),
         warm_s: float = 3 * 86400.0,
+        state: int | None = None,
+        levels: Sequence[float] = (),
     ) -> None:
         super().__init__(n_sensors)
         check_count("knots", knots, 0, 32)
@@ -84,12 +95,12 @@ class ContextBasis(Fleet):
         for lag_s in lags_s:
             check_number("lags_s", lag_s, 1e-3, 1e7)
         check_number("warm_s", warm_s, 0, 1e9)
-        for sensor in context:
+        for sensor in (*context, *([] if state is None else [state])):
             check_count("context", sensor, 0, n_sensors - 1)
         spans = np.zeros(n_sensors) if least is None else np.asarray(least, dtype=np.float64)
         self.n_contexts = len(context)
         blocks = [knots + 4 + len(lags_s) + before for before in range(self.n_contexts)]
-        self.start = np.cumsum([1, *blocks]).astype(np.int32)
+        self.start = np.cumsum([1 + len(levels), *blocks]).astype(np.int32)
         """Where each context's features begin, and where the last one's end, i4[C + 1]."""
         self.n_features = int(self.start[-1])
         self.warm_s, self.settle_s = warm_s, 2 * max(lags_s)
@@ -99,7 +110,9 @@ class ContextBasis(Fleet):
             "start": self.start,
             "least": np.maximum(spans[list(context)], 1e-9),
             "lags_s": np.array(lags_s, dtype=np.float64),
+            "levels": np.array(levels, dtype=np.float64),
         }
+        self._state_sensor = -1 if state is None else state
 
     def schema(self) -> dict[str, Field]:
         """Per context its usual span and low-passes; since when, and when they last moved."""
@@ -117,7 +130,7 @@ class ContextBasis(Fleet):
     def walk(self, rows: Rows, times: Times, full: Values) -> tuple[Values, NDArray[np.int32]]:
         """Features f8[n, p] of context ``full`` f8[n, S]; how many leading ones hold, i4[n].
 
-        None hold while low-passes settle; else those up to the first context that is missing, or
+        None hold while low-passes settle or the machine's state is unknown; else those up to the first context that is missing, or
         whose span is still gathered.
         """
         self.check(rows, times, full)
@@ -125,6 +138,7 @@ class ContextBasis(Fleet):
         valid = np.zeros(len(rows), dtype=np.int32)
         kernel.walk(
             knots=self.knots,
+            state=self._state_sensor,
             warm_s=self.warm_s,
             settle_s=self.settle_s,
             **named_views(rows=rows, times=times, full=full),

@@ -227,6 +227,12 @@ class RegressionContext(Fleet):
         )
         return said
 
+    @property
+    def depth(self) -> NDArray[np.int32]:
+        """Per sensor: how many leading features explain it, i4[S]."""
+        depth: NDArray[np.int32] = self._columns["depth"]
+        return depth
+
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Let sensors learn their level and gain anew, if they have changed; the shape is kept."""
         which = list(sensors) or slice(None)

@@ -18,12 +18,12 @@ class Context(Protocol):
     """Says what each sensor should read."""
 
     def explain(
-        self, rows: Rows, times: Times, shown: Values, full: Values, learn: Mask
+        self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
     ) -> tuple[Values, Values, Values]:
         """Residuals in σ; expected values and one σ about them in the sensor's unit; each f8[n, S].
 
         ``shown`` are the values to be explained, ``full`` the same with what earlier readings left
-        filled in; rows with ``learn`` may be learnt.
+        filled in, ``known`` these without what is doubted now; rows with ``learn`` may be learnt.
         """
 
     def fleets(self) -> Mapping[str, Fleet]:
@@ -31,6 +31,9 @@ class Context(Protocol):
 
     def accept(self, row: int, sensors: Sequence[int]) -> None:
         """Let these sensors of a machine have a new level; none: all of them."""
+
+    def meant(self, sensors: Sequence[int]) -> set[int]:
+        """These sensors, and those that they explain."""
 
     def ready(self, row: int) -> float:
         """Share of the learning that is done, 0 … 1."""
@@ -52,13 +55,16 @@ class _Regression:
         self._names = names
         resolutions = [sensor.resolution for sensor in sensors]
         explaining = list(config.explaining)
+        self._explaining = [names.index(name) for name in explaining]
         self._basis = ContextBasis(
             len(names),
-            context=[names.index(name) for name in explaining],
+            context=self._explaining,
             least=resolutions,
             knots=settings.knots,
             lags_s=settings.lags_s,
             warm_s=settings.warm_s,
+            state=None if config.regime is None else names.index(config.regime.sensor),
+            levels=() if config.regime is None else config.regime.judged[1:],
         )
         self._regression = RegressionContext(
             len(names),
@@ -86,10 +92,10 @@ class _Regression:
         return int(self._basis.start[len(known)])
 
     def explain(
-        self, rows: Rows, times: Times, shown: Values, full: Values, learn: Mask
+        self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
     ) -> tuple[Values, Values, Values]:
         features, valid = self._basis.walk(rows, times, full)
-        said = self._regression.walk(rows, times, shown, full, features, valid, learn)
+        said = self._regression.walk(rows, times, shown, known, features, valid, learn)
         return said.residuals, said.expected, said.band
 
     def fleets(self) -> Mapping[str, Fleet]:
@@ -97,6 +103,12 @@ class _Regression:
 
     def accept(self, row: int, sensors: Sequence[int]) -> None:
         self._regression.accept(row, sensors)
+
+    def meant(self, sensors: Sequence[int]) -> set[int]:
+        first = [self._basis.start[self._explaining.index(s)] for s in sensors if s in self._explaining]
+        depth = self._regression.depth
+        explained = np.flatnonzero(depth > min(first)).tolist() if first else []
+        return {*sensors, *explained}
 
     def ready(self, row: int) -> float:
         return self._regression.ready(row)
@@ -139,9 +151,9 @@ class _Slots:
         )
 
     def explain(
-        self, rows: Rows, times: Times, shown: Values, full: Values, learn: Mask
+        self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
     ) -> tuple[Values, Values, Values]:
-        del learn  # what may not be learnt is not shown: a slot that is frozen learns nothing
+        del known, learn  # what may not be learnt is not shown: a slot that is frozen learns nothing
         offsets = np.zeros_like(full)
         for sensor, other in self._relative:
             offsets[:, sensor] = full[:, other]
@@ -155,6 +167,9 @@ class _Slots:
 
     def accept(self, row: int, sensors: Sequence[int]) -> None:
         """Slots keep what they know: the charts after them begin anew."""
+
+    def meant(self, sensors: Sequence[int]) -> set[int]:
+        return set(sensors)
 
     def ready(self, row: int) -> float:
         return self._slots.ready(row)

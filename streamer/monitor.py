@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import quality
 from streamer.alerts import AlertBook, Rule
 from streamer.config import InstrumentRule, MachineClass, MachineRule, SilentRule
 from streamer.panel import Panel
@@ -105,9 +104,8 @@ class ClassMonitor:
         stages, rows, times = self.stages, readings.rows, readings.times
         codes = stages.quality.judge(rows, times, readings.values)
         instrument, doubts = stages.instrument.walk(rows, times, readings.values, codes)
-        believed = quality.believed(readings.values, codes)
         in_service = stages.service.active(rows)
-        found = stages.findings(rows, times, believed, in_service)
+        found = stages.findings(rows, times, readings.values, codes, in_service)
         scores = self._columns.empty(len(rows))
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside

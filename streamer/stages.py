@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors import quality
 from detectors.assemble import Assembler
 from detectors.attribution import INSTRUMENT, MACHINE, MISLED, WRONG_WAY, Attribution
 from detectors.base import Fleet, Mask, Rows, Values
 from detectors.health import HealthIndex
-from detectors.quality import Quality
+from detectors.quality import MISSING, NOISE, Quality
 from detectors.reference import Gate
 from detectors.regression_adjustment import RegressionAdjustment
 from detectors.siblings import Shared, Siblings
@@ -162,14 +163,16 @@ class Stages:
         self.adjusts = any(one.reads == "adjusted" for one in self.detectors.values())
 
     def findings(
-        self, rows: Rows, times: Times, believed: Values, in_service: NDArray[np.bool_]
+        self, rows: Rows, times: Times, values: Values, codes: Mask, in_service: NDArray[np.bool_]
     ) -> Findings:
-        """What there is to be judged of believed values: residuals, and how they fit together."""
+        """What there is to be judged of the values that are believed: residuals, how they fit."""
+        believed = quality.believed(values, codes)
         full, due = self.assemble.assemble(rows, times, believed)
         apart = in_service | self._elsewhere(full)
         due[apart] = 0
         shown = hidden(believed, apart)
-        residuals, expected, band = self.context.explain(rows, times, shown, full, due)
+        known = _learnable(full, values, codes)
+        residuals, expected, band = self.context.explain(rows, times, shown, full, known, due)
         sampled, complete = self.samples.assemble(rows, times, residuals)
         whole = np.flatnonzero(complete)
         samples = self.judged(sampled[whole])
@@ -245,9 +248,11 @@ class Stages:
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """What the machine reads from now on is its new normal; how it answers its context stays.
 
-        Where only sensors are named that nobody judges, everything that follows them is meant.
+        With a sensor that explains others these are meant too: what it reads is what they are
+        expected by. Where only sensors are named that nobody judges, all of the machine is.
         """
-        judged = [self.health.index(sensor) for sensor in sensors if sensor in self.health]
+        meant = self.context.meant(sensors)
+        judged = [i for i, sensor in enumerate(self.health) if sensor in meant]
         self.context.accept(row, [self.health[i] for i in judged])
         for fleet in (self.attribution, *self.detectors.values()):
             fleet.accept(row, judged)
@@ -302,6 +307,16 @@ class Stages:
             STAGE: self.service,
             **{f"detector.{key}": detector for key, detector in self.detectors.items()},
         }
+
+
+def _learnable(full: Values, values: Values, codes: Mask) -> Values:
+    """A row as it may be learnt: nothing for a doubted value, least of all what came before it.
+
+    One that flickers may: noise has no level of its own, and the context in which it set in would
+    else count as known, though nobody knows what the sensor reads there.
+    """
+    doubted = codes > MISSING
+    return np.where(codes == NOISE, values, hidden(full, doubted)) if doubted.any() else full
 
 
 def _quality(config: MachineClass, names: list[str]) -> Quality:

@@ -14,7 +14,9 @@ def walk(
     start: cython.const[cython.int][::1],
     least: cython.const[cython.double][::1],
     lags_s: cython.const[cython.double][::1],
+    levels: cython.const[cython.double][::1],
     knots: cython.int,
+    state: cython.Py_ssize_t,
     warm_s: cython.double,
     settle_s: cython.double,
     heard: cython.uchar[::1],
@@ -46,14 +48,41 @@ def walk(
             last_ns[row] = max(last_ns[row], times[i])
             if n_contexts and (times[i] - since_ns[row]) * 1e-9 < settle_s:
                 continue
-            features[i, 0] = 1.0
-            valid[i] = 1
+            if not begin(i, row, state, full, levels, heard, features):
+                continue
+            valid[i] = 1 + levels.shape[0]
             for c in range(n_contexts):
                 if isnan(full[i, context[c]]) or (times[i] - first_ns[row, c]) * 1e-9 < warm_s:
                     break
                 write(i, c, row, start, full[i, context[c]], least[c], lags_s.shape[0], knots,
                       low, high, lagged, features)  # fmt: skip
                 valid[i] = start[c + 1]
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def begin(
+    i: cython.Py_ssize_t,
+    row: cython.Py_ssize_t,
+    state: cython.Py_ssize_t,
+    full: cython.const[cython.double][:, ::1],
+    levels: cython.const[cython.double][::1],
+    heard: cython.uchar[::1],
+    features: cython.double[:, ::1],
+) -> cython.bint:
+    """Write the leading 1 and the state's own level; whether the state is known, as far as ever."""
+    k: cython.Py_ssize_t
+    if state >= 0:
+        if not isnan(full[i, state]):
+            heard[row] = 2
+        elif heard[row] == 2:
+            return False
+    features[i, 0] = 1.0
+    for k in range(levels.shape[0]):
+        features[i, 1 + k] = 1.0 if full[i, state] == levels[k] else 0.0
+    return True
 
 
 @cython.cfunc
