@@ -151,7 +151,8 @@ class Regime(Section):
     judged: Annotated[tuple[float, ...], AfterValidator(some), Field(strict=False)] = Field(
         examples=["`judged: [0, 2]`"]
     )
-    """Its values in which the machine is judged and learnt; in others readings are only stored."""
+    """Its values in which the machine is judged and learnt, the usual one first; each of the others
+    has a level of its own. In those that are not named readings are only stored."""
 
 
 class Context(Section):

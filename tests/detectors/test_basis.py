@@ -124,10 +124,31 @@ def test_without_context_there_is_a_constant_at_once():
     assert (found.tolist(), valid.tolist()) == ([[1.0]] * 3, [1] * 3)
 
 
-@given(readings(3, PALETTE), st.lists(st.integers(0, 60), max_size=6))
+def states() -> ContextBasis:
+    """Sensor 1 tells what sensor 0's machine does: 1 as usual, 2 or 0.5 something else."""
+    parameters = {"lags_s": [0.5], "warm_s": 0, "knots": 0}
+    return ContextBasis(3, context=[0], state=1, levels=[2.0, 0.5], **parameters)
+
+
+def test_each_state_but_the_first_has_a_level_of_its_own():
+    values = np.array([[3.0, told, 0.0] for told in (1, 2, 0.5, 7, 1)])
+    found, valid = walked(states(), features, story(values, 1))
+    assert found[1:, :3].tolist() == [[1, 1, 0], [1, 0, 1], [1, 0, 0], [1, 0, 0]]
+    assert valid[1:].tolist() == [states().n_features] * 4
+
+
+def test_who_tells_a_state_has_no_features_while_it_does_not():
+    values = np.array([[3.0, told, 0.0] for told in (NAN, NAN, 1, NAN, 2)])
+    _, valid = walked(states(), features, story(values, 1))
+    everything = states().n_features
+    assert valid.tolist() == [0, everything, everything, 0, everything], "unknown is not the first"
+
+
+@pytest.mark.parametrize("make", [two_contexts, states])
+@given(stream=readings(3, PALETTE), cuts=st.lists(st.integers(0, 60), max_size=6))
 @settings(max_examples=60, deadline=None)
-def test_it_keeps_the_laws(stream, cuts):
-    assert_laws(two_contexts, features, stream, cuts)
+def test_it_keeps_the_laws(make, stream, cuts):
+    assert_laws(make, features, stream, cuts)
 
 
 def test_compiled_and_interpreted_features_and_states_are_the_same(compiled_kernel, monkeypatch):
