@@ -18,7 +18,8 @@ may use fewer contexts uses a leading part of the row.
 Where the machine says of itself in which of several states it is (works, idles), each state but
 the first has a level of its own: a feature next to the leading 1, which is 1 in that state, else 0.
 A machine that has told once and does not now has no features. Between states everything may jump,
-which no bend of a context can follow: at the wind at which a turbine starts, its blades turn by 45°.
+which no bend of a context can follow: in the wind in which a turbine starts, its blades turn by
+45°.
 
 Low-passes take event time, ``λ = 1 - exp(-Δt / τ)``. After a gap longer than ``settle_s``, twice
 the longest τ, they start anew, and nothing is said until ``settle_s`` have passed: what went on
@@ -130,8 +131,8 @@ class ContextBasis(Fleet):
     def walk(self, rows: Rows, times: Times, full: Values) -> tuple[Values, NDArray[np.int32]]:
         """Features f8[n, p] of context ``full`` f8[n, S]; how many leading ones hold, i4[n].
 
-        None hold while low-passes settle or the machine's state is unknown; else those up to the first context that is missing, or
-        whose span is still gathered.
+        None hold while low-passes settle or the machine's state is unknown; else those up to the
+        first context that is missing, or whose span is still gathered.
         """
         self.check(rows, times, full)
         features = np.zeros((len(rows), self.n_features))

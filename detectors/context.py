@@ -26,12 +26,17 @@ for every step away from it. It decides everything:
 
 Readings in quick succession are one moment of the weather told many times. A reading weighs
 ``w = min(Δt / moment_s, 1)``, so that weights count moments, whatever the rate. What is learnt is
-drawn in to four σ, where σ² is the mean of squared errors made *before* learning, over 1 + h.
+drawn in to four σ where the context is familiar, else taken as it is: what a machine reads when it
+first idles may be a hundred σ of its work away, and is right. σ² is the mean of squared errors made
+*before* learning, over 1 + h.
 
 After maintenance (`accept`) a sensor is silent for ``renew_s``. If it then reads as before, nothing
 has changed; else it gets a new level and gain, ``expected ← a + b · expected``, and again each time
 what was gathered has doubled, three times. The gain b moves only as far as its context has moved
 since.
+
+A sensor that first speaks when a twentieth of ``learn_s`` is over learns its own ``learn_s``, by
+steps of 2/n along y, before it is judged: in y what was learnt is as wide in every direction.
 
 A judged sensor that also explains others is explained by those contexts that stand before it.
 
@@ -235,7 +240,8 @@ class RegressionContext(Fleet):
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Let sensors learn their level and gain anew, if they have changed; the shape is kept."""
-        which = list(sensors) or slice(None)
+        begun = self.state["renewing"][row, :, 0] >= 0
+        which = [s for s in (list(sensors) or range(self.n_sensors)) if begun[s]]
         self.state["renewing"][row, which] = 0.0
         self.state["renewing"][row, which, 0] = 1.0
         self.state["level"][row, which] = 0.0

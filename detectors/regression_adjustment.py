@@ -40,6 +40,9 @@ from detectors.base import (
 )
 from detectors.kernels import regression_adjustment as kernel
 
+MUCH = 0.1
+"""Partial correlation from which a sensor has much to say about another."""
+
 
 class RegressionAdjustment(Fleet):
     """Each residual adjusted for all others of the same machine.
@@ -105,11 +108,28 @@ class RegressionAdjustment(Fleet):
             moment_s=self.moment_s,
             learn_moments=self.learn_s / self.moment_s,
             shrink=self.shrink,
+            much=MUCH,
             **named_views(rows=rows, times=times, values=values, learn=learn),
             **named_views(adjusted=adjusted, work=self._work),
             **named_views(**self.state),
         )
         return adjusted
+
+    def tied(self, row: int, sensors: Sequence[int]) -> list[int]:
+        """These sensors, and those whose adjusted residuals say much of them, once P is frozen.
+
+        Where one of them reads differently than before, all of these are at odds with it.
+        """
+        n = self.n_sensors
+        if not sensors or self.ready(row) < 1:
+            return list(sensors)
+        precision = np.zeros((n, n))
+        precision[np.triu_indices(n)] = self.state["matrix"][row]
+        precision = precision + np.triu(precision, 1).T
+        own = np.diag(precision)
+        among = list(sensors)
+        ties = precision[:, among] ** 2 > MUCH**2 * np.outer(own, own[among])
+        return [s for s in range(n) if s in among or ties[s].any()]
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """What sensors know of each other outlasts new levels."""

@@ -17,7 +17,7 @@ from streamer.config.classes import MachineClass
 class Context(Protocol):
     """Says what each sensor should read."""
 
-    def explain(
+    def explain(  # noqa: PLR0917 - the columns of one turn
         self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
     ) -> tuple[Values, Values, Values]:
         """Residuals in σ; expected values and one σ about them in the sensor's unit; each f8[n, S].
@@ -91,7 +91,7 @@ class _Regression:
         ]
         return int(self._basis.start[len(known)])
 
-    def explain(
+    def explain(  # noqa: PLR0917 - the columns of one turn
         self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
     ) -> tuple[Values, Values, Values]:
         features, valid = self._basis.walk(rows, times, full)
@@ -105,10 +105,11 @@ class _Regression:
         self._regression.accept(row, sensors)
 
     def meant(self, sensors: Sequence[int]) -> set[int]:
-        first = [self._basis.start[self._explaining.index(s)] for s in sensors if s in self._explaining]
-        depth = self._regression.depth
-        explained = np.flatnonzero(depth > min(first)).tolist() if first else []
-        return {*sensors, *explained}
+        among = [self._explaining.index(sensor) for sensor in sensors if sensor in self._explaining]
+        if not among:
+            return set(sensors)
+        explained = self._regression.depth > self._basis.start[min(among)]
+        return {*sensors, *np.flatnonzero(explained).tolist()}
 
     def ready(self, row: int) -> float:
         return self._regression.ready(row)
@@ -125,6 +126,9 @@ class _Regression:
         for sensor in np.flatnonzero((gathered > 0) & (gathered < renew + 1)):
             share = f"{int(gathered[sensor] - 1):,} of {renew:,.0f} moments"
             said.append(f"{self._names[sensor]} learns its level anew, {share}")
+        for sensor in np.flatnonzero(gathered < 0):
+            share = f"{int(-gathered[sensor]):,} of {whole:,.0f} moments"
+            said.append(f"{self._names[sensor]} began late, {share}")
         return said
 
 
@@ -150,10 +154,10 @@ class _Slots:
             bin_readings=config.context.bin_readings,
         )
 
-    def explain(
+    def explain(  # noqa: PLR0917 - the columns of one turn
         self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
     ) -> tuple[Values, Values, Values]:
-        del known, learn  # what may not be learnt is not shown: a slot that is frozen learns nothing
+        del known, learn  # what may not be learnt is not shown: a frozen slot learns nothing
         offsets = np.zeros_like(full)
         for sensor, other in self._relative:
             offsets[:, sensor] = full[:, other]

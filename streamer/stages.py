@@ -249,13 +249,16 @@ class Stages:
         """What the machine reads from now on is its new normal; how it answers its context stays.
 
         With a sensor that explains others these are meant too: what it reads is what they are
-        expected by. Where only sensors are named that nobody judges, all of the machine is.
+        expected by. Charts of those that are judged beside one of them begin anew. Where only
+        sensors are named that nobody judges, all of the machine is meant.
         """
         meant = self.context.meant(sensors)
         judged = [i for i, sensor in enumerate(self.health) if sensor in meant]
         self.context.accept(row, [self.health[i] for i in judged])
-        for fleet in (self.attribution, *self.detectors.values()):
-            fleet.accept(row, judged)
+        self.attribution.accept(row, judged)
+        tied = self.adjustment.tied(row, judged)
+        for detector in self.detectors.values():
+            detector.accept(row, tied if detector.reads == "adjusted" else judged)
         self._as_new(row, judged)
 
     def _as_new(self, row: int, judged: Sequence[int]) -> None:

@@ -69,27 +69,28 @@ def walk(
                 phi[j] = y[j] = features[i, j]
                 far = max(far, fabs(phi[j]))
             solve(row, known, p, factor, y)
-            worst = predict(row, known, full, i, nan, depth, start, origin, target, y, aim, lever)
+            worst = predict(row, known, full, i, nan, depth, start, origin, target, y, aim, lever,
+                            learn_moments / 20.0, moments, renewing)  # fmt: skip
             judge(
                 row, times[i], i, values, familiar, renew_moments, level_s, floor, squares, freedom,
                 level, level_ns, renewing, aim, lever, residuals, expected, band,
             )  # fmt: skip
             if not learn[i] or known < p or far > largest:
                 continue
-            weight = min((times[i] - learnt_ns[row]) * 1e-9 / moment_s, 1.0)
+            weight = weigh(row, times[i], moment_s, least, learnt_ns)
             if weight < least:
                 continue
-            learnt_ns[row] = times[i]
+            follow(row, i, known, weight, learn_moments, full, depth, start, floor, target, squares,
+                   freedom, moments, y, aim, lever, renewing)  # fmt: skip
             renew(
                 row, i, weight, renew_moments, full, depth, start, factor, origin, target, squares,
                 freedom, moments, aim, lever, familiar, renewing,
             )  # fmt: skip
-            if moments[row] >= learn_moments:
-                if worst <= familiar or suspected(row, depth, level):
-                    continue
-                extended[row] += weight
-            moments[row] += weight
-            teach(row, i, weight, full, depth, floor, squares, freedom, aim, lever)
+            if not admit(
+                row, weight, worst, learn_moments, familiar, depth, level, moments, extended
+            ):
+                continue
+            teach(row, i, weight, full, depth, floor, squares, freedom, aim, lever, familiar)
             include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim)
 
 
@@ -162,6 +163,9 @@ def predict(
     y: cython.double[::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
+    late: cython.double,
+    moments: cython.double[::1],
+    renewing: cython.double[:, :, ::1],
 ) -> cython.double:
     """Prediction and leverage of every judged sensor, NaN where its context is; the largest one."""
     s: cython.Py_ssize_t
@@ -174,6 +178,8 @@ def predict(
             continue
         if isnan(origin[row, s]) and said(full[i, s]):
             origin[row, s] = full[i, s]
+            if moments[row] > late:
+                renewing[row, s, 0] = -1e-9
         if depth[s] != n:  # mostly the same for many sensors
             n = depth[s]
             h = length2(y, n)
@@ -254,7 +260,7 @@ def judge(
     for s in range(values.shape[1]):
         if not lever[s] <= familiar or freedom[row, s] < 30.0:
             continue
-        if 0.0 < renewing[row, s, 0] < renew_moments + 1.0:
+        if renewing[row, s, 0] < 0.0 or 0.0 < renewing[row, s, 0] < renew_moments + 1.0:
             continue
         expected[i, s] = aim[s]
         band[i, s] = max(sqrt(squares[row, s] / freedom[row, s]), floor[s]) * sqrt(1.0 + lever[s])
@@ -266,6 +272,107 @@ def judge(
             max(-4.0, min(4.0, z)) - level[row, s]
         )
         level_ns[row, s] = max(time, level_ns[row, s])
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def weigh(
+    row: cython.Py_ssize_t,
+    time: cython.longlong,
+    moment_s: cython.double,
+    least: cython.double,
+    learnt_ns: cython.longlong[::1],
+) -> cython.double:
+    """How much of a moment has gone by since a row was learnt; less than ``least`` waits."""
+    weight: cython.double = min((time - learnt_ns[row]) * 1e-9 / moment_s, 1.0)
+    if weight >= least:
+        learnt_ns[row] = time
+    return weight
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def admit(
+    row: cython.Py_ssize_t,
+    weight: cython.double,
+    worst: cython.double,
+    learn_moments: cython.double,
+    familiar: cython.double,
+    depth: cython.const[cython.int][::1],
+    level: cython.double[:, ::1],
+    moments: cython.double[::1],
+    extended: cython.double[::1],
+) -> cython.bint:
+    """Count a row that is to be learnt: while learning any, then what is neither known nor odd."""
+    if moments[row] >= learn_moments:
+        if worst <= familiar or suspected(row, depth, level):
+            return False
+        extended[row] += weight
+    moments[row] += weight
+    return True
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def follow(
+    row: cython.Py_ssize_t,
+    i: cython.Py_ssize_t,
+    known: cython.Py_ssize_t,
+    weight: cython.double,
+    learn_moments: cython.double,
+    full: cython.const[cython.double][:, ::1],
+    depth: cython.const[cython.int][::1],
+    start: cython.const[cython.int][::1],
+    floor: cython.const[cython.double][::1],
+    target: cython.float[:, ::1],
+    squares: cython.double[:, ::1],
+    freedom: cython.double[:, ::1],
+    moments: cython.double[::1],
+    y: cython.double[::1],
+    aim: cython.double[::1],
+    lever: cython.double[::1],
+    renewing: cython.double[:, :, ::1],
+) -> cython.void:
+    """Teach a sensor that began late what its machine knows already: a step of 2/n along ``y``.
+
+    The products of all y that were learnt add up to one, so the mean of ``y · error`` points at
+    what is missing, and no direction is slower than others. Two, to forget the first steps.
+    """
+    s: cython.Py_ssize_t
+    j: cython.Py_ssize_t
+    n: cython.double
+    error: cython.double
+    most: cython.double
+    step: cython.double
+    for s in range(depth.shape[0]):
+        if depth[s] == 0 or depth[s] > known or not said(full[i, s]):
+            continue
+        if renewing[row, s, 0] >= 0.0:
+            continue
+        n = weight - renewing[row, s, 0]
+        renewing[row, s, 0] = -n
+        error = full[i, s] - aim[s]
+        if freedom[row, s] >= 30.0:
+            most = 4.0 * max(sqrt(squares[row, s] / freedom[row, s]), floor[s])
+            error = max(-most, min(most, error))
+        if freedom[row, s] >= 500.0:
+            squares[row, s] *= 1.0 - weight / freedom[row, s]
+            freedom[row, s] -= weight
+        squares[row, s] += weight * error * error
+        freedom[row, s] += weight
+        step = 2.0 * weight * max(moments[row], 1.0) / (n + 1.0)
+        step *= error / (1.0 + step * lever[s])
+        for j in range(depth[s]):
+            target[row, start[s] + j] += step * y[j]
+        aim[s] += step * lever[s]
+        if n >= learn_moments:
+            renewing[row, s, 0] = 0.0
 
 
 @cython.cfunc
@@ -298,6 +405,7 @@ def teach(
     freedom: cython.double[:, ::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
+    familiar: cython.double,
 ) -> cython.void:
     """Spread of the errors made before learning them; and what each sensor is to be fitted to.
 
@@ -306,11 +414,13 @@ def teach(
     """
     s: cython.Py_ssize_t
     error: cython.double
+    told: cython.double
     most: cython.double
     for s in range(depth.shape[0]):
         if depth[s] == 0 or not said(full[i, s]) or isnan(aim[s]):
             continue
         error = full[i, s] - aim[s]
+        told = error
         if freedom[row, s] >= 30.0:
             most = 4.0 * max(sqrt(squares[row, s] / freedom[row, s]), floor[s])
             most *= sqrt(1.0 + lever[s])
@@ -321,7 +431,7 @@ def teach(
                 freedom[row, s] -= weight
             squares[row, s] += weight * error * error / (1.0 + lever[s])
             freedom[row, s] += weight
-        aim[s] += error
+        aim[s] += error if lever[s] <= familiar else told
 
 
 @cython.cfunc
@@ -398,7 +508,8 @@ def renew(
 ) -> cython.void:
     """Gather what sensors read on which somebody has worked, and fit them anew now and then.
 
-    ``renewing`` holds per sensor: weight + 1, Σe, Σx, Σe², Σex, Σx² over predictions e, values x.
+    ``renewing`` holds per sensor: weight + 1, Σe, Σx, Σe², Σex, Σx² over predictions e, values x;
+    or minus the weight of what a sensor that began late has learnt.
     """
     s: cython.Py_ssize_t
     k: cython.Py_ssize_t

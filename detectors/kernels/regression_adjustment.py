@@ -14,6 +14,7 @@ def walk(
     moment_s: cython.double,
     learn_moments: cython.double,
     shrink: cython.double,
+    much: cython.double,
     moments: cython.double[::1],
     heard_ns: cython.longlong[::1],
     matrix: cython.double[:, ::1],
@@ -32,7 +33,7 @@ def walk(
         for i in range(rows.shape[0]):
             row = rows[i]
             if moments[row] >= learn_moments:
-                adjust(i, row, values, matrix, adjusted)
+                adjust(i, row, much, values, matrix, adjusted)
             elif learn[i] and told(i, values):
                 weight = 0.0
                 if heard_ns[row] != 0:
@@ -88,6 +89,7 @@ def gather(
 def adjust(
     i: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
+    much: cython.double,
     values: cython.const[cython.double][:, ::1],
     matrix: cython.double[:, ::1],
     adjusted: cython.double[:, ::1],
@@ -111,7 +113,7 @@ def adjust(
             tie = matrix[row, place(s, k, n)] if k >= s else matrix[row, place(k, s, n)]
             if isnan(values[i, k]):
                 other = matrix[row, place(k, k, n)]
-                alone = alone or tie * tie > 0.01 * own * other
+                alone = alone or tie * tie > much * much * own * other
             else:
                 total += tie * max(-24.0, min(24.0, values[i, k]))
         if not alone:

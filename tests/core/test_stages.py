@@ -22,7 +22,9 @@ classes:
       pressure: {unit: bar, range: [-50, 50]}
       oil: {unit: °C, role: both, range: [-50, 150]}
       heat: {unit: K, range: [-50, 150]}
-    context: {warm_s: 0, moment_s: 10, learn_s: 10000, familiar: 0.5, lags_s: [5], knots: 0}
+    context: {warm_s: 500, moment_s: 10, learn_s: 10000, familiar: 0.5, lags_s: [5], knots: 0,
+      adjust_s: 2000}
+    detectors: {ewma_multichart: {}, adjusted_multichart: {}}
     alerts:
       machine_fault: {kind: machine}
 """
@@ -54,7 +56,7 @@ def test_who_explains_others_is_renewed_with_them(named, renewed):
 
 
 def expected(code: int, reads: float) -> float:
-    """What heat, 20 K give or take two and 26 at last, is expected to read after a while of this."""
+    """What heat, 20 K give or take two and then 26, is expected to read after a while of this."""
     made, n = stages(), 300
     values = np.tile([10.0, 1.0, 40.0, 20.0], (n, 1))
     values[:, [FLOW, HEAT]] += np.random.default_rng(1).normal(0, 2, (n, 2))
@@ -73,3 +75,27 @@ def test_nothing_is_learnt_for_a_doubted_value_not_even_what_came_before_it():
 
 def test_a_sensor_that_flickers_is_learnt_as_it_reads():
     assert expected(NOISE, 24.0) == expected(OK, 24.0)
+
+
+def test_charts_of_what_is_judged_beside_a_renewed_sensor_begin_anew():
+    made, n = stages(), 1500
+    rng = np.random.default_rng(1)
+    values = np.tile([10.0, 1.0, 40.0, 20.0], (n, 1)) + rng.normal(0, 2, (n, 4))
+    values[:, OIL] = 40 + 5 * (values[:, PRESSURE] - 1) + rng.normal(0, 0.2, n)
+    nobody, codes = np.zeros(n, np.bool_), np.full((n, 4), OK, np.uint8)
+    made.findings(np.zeros(n, np.int32), np.arange(n) * 10**10, values, codes, nobody)
+    for chart in made.detectors.values():
+        chart.state["learnt_s"][0] = 100.0
+    made.accept(0, [PRESSURE])
+    left = {name: chart.state["learnt_s"][0].tolist() for name, chart in made.detectors.items()}
+    assert left["adjusted_multichart"] == [70.0, 70.0, 100.0], "oil goes with pressure"
+    assert left["ewma_multichart"] == [70.0, 100.0, 100.0]
+
+
+def test_who_began_late_is_told_with_its_progress():
+    made, n = stages(), 300
+    values = np.tile([10.0, 1.0, 40.0, 20.0], (n, 1))
+    values[:200, HEAT] = np.nan
+    nobody, codes = np.zeros(n, np.bool_), np.full((n, 4), OK, np.uint8)
+    made.findings(np.zeros(n, np.int32), np.arange(n) * 10**10, values, codes, nobody)
+    assert made.context.progress(0)[1:] == ["heat began late, 100 of 1,000 moments"]

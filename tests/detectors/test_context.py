@@ -295,6 +295,44 @@ def test_a_sensor_needs_no_more_context_than_explains_it():
     assert stage.state["moments"].tobytes() == before, "half a context teaches nothing"
 
 
+def test_what_is_not_familiar_is_learnt_as_it_reads_what_is_familiar_is_drawn_in():
+    stage = regression(familiar=0.05)
+    values = plant(np.random.default_rng(4).uniform(0, 1, 400), seed=4)
+    run(stage, values)
+    odd = np.tile([4.0, 49.0 + 50, 0.0], (4, 1))
+    found = run(stage, [*odd, [4.0, 0, 0]], start_s=4000)
+    assert np.isnan(found.expected[:, 1]).all(), "not judged"
+    stage.familiar = 10
+    said = run(stage, odd[:1], start_s=4050).expected[0, 1]
+    assert said > 50, "9 would be as before"
+    known = np.tile([0.5, 2.0 + 50, 0.0], (4, 1))
+    before, *_, after = run(stage, known, start_s=4060).expected[:, 1]
+    assert abs(after - before) < 0.2, "an outlier among what is known"
+
+
+def test_a_sensor_that_begins_late_learns_as_long_as_the_others_did():
+    stage = regression(learn_s=4000, familiar=0.05)
+    values = plant(np.random.default_rng(4).uniform(0, 2, 1200), seed=4)
+    values[:500, 2] = NAN
+    stage_said = run(stage, values)
+    spoken = np.isfinite(stage_said.residuals)
+    assert spoken[490:, 1].all()
+    assert not spoken[:899, 2].any()
+    assert spoken[902:, 2].mean() > 0.98
+    wanted = 5 - values[:, 0] + 3 * values[:, 0] ** 2
+    off = stage_said.expected[902:, 2] - wanted[902:]
+    assert math.sqrt(np.nanmean(off**2)) < 0.1, "less than its own noise"
+
+
+def test_a_sensor_that_begins_late_is_not_renewed_before_it_has_learnt():
+    stage = regression(learn_s=4000, familiar=0.05)
+    values = plant(np.random.default_rng(4).uniform(0, 2, 1200), seed=4)
+    values[:500, 2] = NAN
+    run(stage, values[:700])
+    stage.accept(0)
+    assert (stage.state["renewing"][0, 1:, 0] > 0).tolist() == [True, False]
+
+
 def quick() -> RegressionContext:
     return regression(moment_s=1, learn_s=50, familiar=0.5, renew_s=5)
 
