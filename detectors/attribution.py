@@ -63,18 +63,20 @@ from detectors.base import (
     per_sensor,
 )
 from detectors.kernels import attribution as kernel
+from detectors.kernels import story
 
-MACHINE, STEP, NOISE, DRIFT, WRONG_WAY, MISLED, HARMLESS = range(7)
+MACHINE, STEP, NOISE, AT_REST, DRIFT, WRONG_WAY, MISLED, HARMLESS = range(8)
 
-CODES = ("machine", "step", "noise", "drift", "wrong_way", "misled", "harmless")
+CODES = ("machine", "step", "noise", "at_rest", "drift", "wrong_way", "misled", "harmless")
 """What each code is called in counters and columns: ``CODES[STEP] == "step"``."""
 
-INSTRUMENT = (STEP, NOISE, DRIFT, WRONG_WAY)
+INSTRUMENT = (STEP, NOISE, AT_REST, DRIFT, WRONG_WAY)
 """The codes that put it down to the instrument of the sensor that has them."""
 
 REASONS = {
     STEP: "{sensor} leapt from one reading to the next and has stayed level, all others as usual",
     NOISE: "{sensor} is far noisier than ever, its mean and all others as usual",
+    AT_REST: "{sensor} is off no less while the machine rests, all others as usual",
     DRIFT: "{sensor} has moved, {other}, which would follow, has not",
     WRONG_WAY: "{sensor} has moved as no fault of the machine moves it",
     MISLED: "{sensor} is strange only through {other}, which is not believed",
@@ -82,6 +84,15 @@ REASONS = {
 }
 """Why it is not put down to the machine, for a person; `explain` fills in the names."""
 
+
+AT_WORK, RESTS, UNKNOWN = range(3)
+"""What a machine is known to do at a reading."""
+
+OF_STORY = (
+    *("told_ns", "silent_s", "last", "rough", "record", "heard_s"),
+    *("before", "first", "level", "age_s", "known", "phase", "rest_s", "at_rest", "at_work"),
+)
+"""What is kept of each residual by itself; the rest is who is blamed."""
 
 LARGEST_Z = 1e15
 """A residual of so many σ is taken as not known: its square would overflow the state."""
@@ -94,6 +105,9 @@ class Attribution(Fleet):
     ----------
     inert
         Which sensors can neither leap nor become noisy by a fault of the machine; ``None``: none.
+    rests
+        Which sensors have nothing to tell while the machine rests: what is worn is heard only when
+        it turns; ``None``: none.
     harmless
         The direction in which no fault of the machine moves a sensor: -1 down, 1 up, 0 not known;
         ``None``: of none known.
@@ -135,6 +149,7 @@ class Attribution(Fleet):
         n_sensors: int,
         *,
         inert: Sequence[bool] | None = None,
+        rests: Sequence[bool] | None = None,
         harmless: Sequence[int] | None = None,
         follower: Sequence[int] | None = None,
         explainer: Sequence[int] | None = None,
@@ -150,6 +165,7 @@ class Attribution(Fleet):
         explainers = _whole("explainer", per_sensor("explainer", explainer, n_sensors, -1), *index)
         self._traits = {
             "inert": _whole("inert", per_sensor("inert", inert, n_sensors, 0), 0, 1, "u1"),
+            "rests": _whole("rests", per_sensor("rests", rests, n_sensors, 0), 0, 1, "u1"),
             "harmless": _whole(
                 "harmless", per_sensor("harmless", harmless, n_sensors, 0), -1, 1, "i1"
             ),
@@ -176,24 +192,47 @@ class Attribution(Fleet):
             "phase": Field("u1", shape),
             "latched": Field("u1", shape),
             "calm_ns": Field("i8", shape),
+            "rest_s": Field("f4"),
+            "at_rest": Field("f4", shape),
+            "at_work": Field("f4", shape),
         }
 
-    def walk(self, rows: Rows, times: Times, z: Values, alone: Values, beside: Values) -> Mask:
+    def walk(  # noqa: PLR0917 - the columns of one turn
+        self,
+        rows: Rows,
+        times: Times,
+        z: Values,
+        alone: Values,
+        beside: Values,
+        resting: Mask | None = None,
+    ) -> Mask:
         """Codes u1[n, S] of readings in order, 0 = strange or not, it is the machine's.
 
         ``z`` f8[n, S] are standardised residuals; ``alone`` and ``beside`` f8[n, S] the signed
         severities of the strangest chart of each, of z and of the regression-adjusted z. NaN: not
-        known; it neither names nor releases a sensor.
+        known; it neither names nor releases a sensor, nor speaks for or against another.
+        ``resting`` u1[n] is `AT_WORK`, `RESTS` or, as without it, `UNKNOWN`.
         """
         self.check(rows, times, z, alone, beside)
-        codes = np.zeros(z.shape, dtype=np.uint8)
-        kernel.walk(
+        if resting is None:
+            resting = np.full(len(rows), UNKNOWN, dtype=np.uint8)
+        codes, leapt, idle = (np.zeros(z.shape, dtype=np.uint8) for _ in range(3))
+        found = named_views(leapt=leapt, idle=idle, noise=np.empty(z.shape))
+        charts = named_views(rows=rows, times=times, alone=alone, beside=beside)
+        views = named_views(**self.state, **self._traits)
+        story.walk(
             confirm_s=self.confirm_s,
+            **named_views(z=_bounded(z), resting=resting),
+            **charts,
+            **found,
+            **{name: views[name] for name in (*OF_STORY, "inert", "rests")},
+        )
+        kernel.walk(
             noise_ratio=self.noise_ratio,
-            **named_views(rows=rows, times=times, z=_bounded(z)),
-            **named_views(alone=alone, beside=beside, codes=codes),
-            **named_views(**self._traits),
-            **named_views(**self.state),
+            **named_views(codes=codes),
+            **charts,
+            **found,
+            **{name: views[name] for name in views if name not in (*OF_STORY, "rests")},
         )
         return codes
 
