@@ -205,17 +205,24 @@ class Attribution(Fleet):
         alone: Values,
         beside: Values,
         resting: Mask | None = None,
+        shared: Mask | None = None,
     ) -> Mask:
         """Codes u1[n, S] of readings in order, 0 = strange or not, it is the machine's.
 
         ``z`` f8[n, S] are standardised residuals; ``alone`` and ``beside`` f8[n, S] the signed
         severities of the strangest chart of each, of z and of the regression-adjusted z. NaN: not
         known; it neither names nor releases a sensor, nor speaks for or against another.
-        ``resting`` u1[n] is `AT_WORK`, `RESTS` or, as without it, `UNKNOWN`.
+        ``resting`` u1[n] is `AT_WORK`, `RESTS` or, as without it, `UNKNOWN`. ``shared`` u1[n, S]:
+        which strangeness all machines share, see `detectors.siblings`; it is nobody's evidence.
         """
         self.check(rows, times, z, alone, beside)
+        swayed = np.zeros(len(rows), dtype=np.uint8)
         if resting is None:
             resting = np.full(len(rows), UNKNOWN, dtype=np.uint8)
+        if shared is not None and shared.any():
+            strange = np.fmax(np.abs(alone), np.abs(beside)) >= 1.0
+            swayed[:] = (strange & (shared != 0)).any(axis=1)
+            alone, beside = (np.where(shared, math.nan, side) for side in (alone, beside))
         codes, leapt, idle = (np.zeros(z.shape, dtype=np.uint8) for _ in range(3))
         found = named_views(leapt=leapt, idle=idle, noise=np.empty(z.shape))
         charts = named_views(rows=rows, times=times, alone=alone, beside=beside)
@@ -229,7 +236,7 @@ class Attribution(Fleet):
         )
         kernel.walk(
             noise_ratio=self.noise_ratio,
-            **named_views(codes=codes),
+            **named_views(codes=codes, swayed=swayed),
             **charts,
             **found,
             **{name: views[name] for name in views if name not in (*OF_STORY, "rests")},

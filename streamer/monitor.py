@@ -112,9 +112,9 @@ class ClassMonitor:
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
         shared = stages.siblings.walk(rows, *sides)
-        # What all machines share speaks neither for nor against an instrument of one of them.
-        own = (np.where(shared.together, np.nan, side) for side in sides)
-        blame = stages.attribution.walk(rows, times, found.residuals, *own, found.resting)
+        blame = stages.attribution.walk(
+            rows, times, found.residuals, *sides, found.resting, shared.together
+        )
         severities, health = stages.health_of(
             rows, times, self._panel.severities(scores, excused(blame, shared)), found
         )

@@ -335,6 +335,7 @@ def _quality(config: MachineClass, names: list[str]) -> Quality:
         max_step=[_or_learnt(s.max_step) for s in sensors],
         moving_sensor=-1 if moving is None else names.index(moving.sensor),
         moving_above=np.nan if moving is None else moving.above,
+        restless=[s.role == "context" for s in sensors],
     )
 
 

@@ -27,6 +27,7 @@ def walk(
     leapt: cython.const[cython.uchar][:, ::1],
     idle: cython.const[cython.uchar][:, ::1],
     noise: cython.const[cython.double][:, ::1],
+    swayed: cython.const[cython.uchar][::1],
     codes: cython.uchar[:, ::1],
     inert: cython.const[cython.uchar][::1],
     harmless: cython.const[cython.schar][::1],
@@ -50,8 +51,9 @@ def walk(
             )  # fmt: skip
             name_noise(i, row, alone, beside, noise, inert, noise_ratio, latched)
             name(
-                i, row, alone, beside, leapt, idle, harmless, follower, explainer, explains, latched
-            )
+                i, row, swayed[i], alone, beside, leapt, idle, harmless, follower, explainer,
+                explains, latched,
+            )  # fmt: skip
             for s in range(codes.shape[1]):
                 codes[i, s] = latched[row, s]
 
@@ -301,6 +303,7 @@ def name_noise(
 def name(
     i: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
+    swayed: cython.bint,
     alone: cython.const[cython.double][:, ::1],
     beside: cython.const[cython.double][:, ::1],
     leapt: cython.const[cython.uchar][:, ::1],
@@ -311,7 +314,10 @@ def name(
     explains: cython.const[cython.uchar][::1],
     latched: cython.uchar[:, ::1],
 ) -> cython.void:
-    """Latch a code for every strange sensor that the evidence puts down to an instrument."""
+    """Latch a code for every strange sensor that the evidence puts down to an instrument.
+
+    ``swayed``: something is strange that all machines share, and in the regressions of the others.
+    """
     s: cython.Py_ssize_t
     top: cython.Py_ssize_t = strangest(i, alone, beside)
     if top < 0 or larger(alone[i, top], beside[i, top]) < 1.0:
@@ -320,9 +326,10 @@ def name(
     good: cython.int = gone_that_way(i, row, 1, least, alone, harmless, latched)
     bad: cython.int = gone_that_way(i, row, -1, least, alone, harmless, latched)
     culprit: cython.int = -1
-    named: cython.bint = False
+    named: cython.bint = swayed
     excused: cython.bint = False
     others: cython.int
+    moved: cython.double
     size: cython.double
     if good >= 3 and bad == 0 and alone[i, top] * harmless[top] > 0:
         culprit = explainer[top]
@@ -333,8 +340,10 @@ def name(
         size = fabs(alone[i, s])
         if larger(size, beside[i, s]) < 1.0 or STEP <= latched[row, s] <= AT_REST:
             continue
-        others = beyond(i, row, 0.6, alone, harmless, explainer, latched)
-        others -= testifies(alone[i, s], 0.6, row, s, harmless, explainer, latched)
+        # Who leapt did so against witnesses that may have been a little strange for long.
+        moved = 0.8 if leapt[i, s] else 0.6
+        others = beyond(i, row, moved, alone, harmless, explainer, latched)
+        others -= testifies(alone[i, s], moved, row, s, harmless, explainer, latched)
         if not blames_instrument(latched[row, s]) and (
             (named and not size >= 0.75) or leans(alone[i, s], row, s, harmless, explainer, latched)
         ):

@@ -27,12 +27,15 @@ LOST_SHARE = cython.declare(cython.double, 0.1)
 ON_TIME = cython.declare(cython.double, 2.5)
 
 NOISE_TIMES = cython.declare(cython.double, 2.2)
+SHARED_NOISE = cython.declare(cython.double, 0.5)
 CALM_TIMES = cython.declare(cython.double, 1.2)
 SMOOTH_STEPS = cython.declare(cython.double, 4.0)
 NOISE_VALUES = cython.declare(cython.int, 1000)
 ROUGHER = cython.declare(cython.double, 1.001)
 
 GRID_VALUES = cython.declare(cython.int, 250)
+GRID_BROKEN = cython.declare(cython.int, 255)
+"""As many whole steps more make up for one between."""
 KNOWN_VALUES = cython.declare(cython.int, 500)
 MOST = cython.declare(cython.int, 65535)
 LARGE = cython.declare(cython.double, 1e30)
@@ -52,6 +55,7 @@ def judge(
     max_step: cython.const[cython.double][::1],
     resolution: cython.const[cython.double][::1],
     stuck_s: cython.const[cython.double][::1],
+    restless: cython.const[cython.uchar][::1],
     sentinels: cython.const[cython.double][::1],
     factors: cython.const[cython.double][::1],
     shifts: cython.const[cython.double][::1],
@@ -130,8 +134,8 @@ def judge(
                         grid, marks,
                     )  # fmt: skip
                 if (verdict == 0 or verdict == 8) and stands(  # noqa: PLR1714 - C has no sets
-                    x, times[i], row, s, moving, moving_sensor >= 0, learning, resolution[s] / 2,
-                    stuck_s[s],
+                    x, times[i], row, s, moving, moving_sensor >= 0, learning, restless[s],
+                    resolution[s] / 2, stuck_s[s],
                     anchor, told_ns, stood_s, longest_s, changes,
                 ):  # fmt: skip
                     verdict = 4
@@ -465,12 +469,10 @@ def lies_between(
     steps: cython.double = fabs(x) / resolution
     off: cython.double = fabs(steps - floor(steps + 0.5))
     if off > 0.02 + 1e-6 * steps:
-        if grid[row, s] >= GRID_VALUES:
-            return True
-        grid[row, s] = 0
-    elif grid[row, s] < GRID_VALUES and fabs(x - before) > resolution / 2:
-        grid[row, s] += 1
-    return False
+        grid[row, s] = GRID_BROKEN if grid[row, s] >= GRID_VALUES else 0
+    elif fabs(x - before) > resolution / 2 and grid[row, s] != GRID_VALUES:
+        grid[row, s] += 1 if grid[row, s] < GRID_VALUES else -1
+    return grid[row, s] > GRID_VALUES
 
 
 @cython.cfunc
@@ -521,9 +523,36 @@ def wander(
         if level < CALM_TIMES * most:
             marks[row, s] &= ~NOISY
     elif level > NOISE_TIMES * most and width > SMOOTH_STEPS * usual_step[row, s]:
-        marks[row, s] |= NOISY
+        if others_shake(row, s, rough, roughest, marks):
+            roughest[row, s] = level
+        else:
+            marks[row, s] |= NOISY
     else:
         roughest[row, s] = max(most, min(level, ROUGHER * most))
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def others_shake(
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    rough: cython.float[:, ::1],
+    roughest: cython.float[:, ::1],
+    marks: cython.uchar[:, ::1],
+) -> cython.bint:
+    """Whether others are rougher than ever as well: it is the machine, and usual from now on."""
+    k: cython.Py_ssize_t
+    shaken: cython.bint = False
+    share: cython.double = SHARED_NOISE * rough[row, s]
+    share /= roughest[row, s]
+    for k in range(rough.shape[1]):
+        if k != s and rough[row, k] > max(CALM_TIMES, share) * roughest[row, k]:
+            shaken = True
+            marks[row, k] &= ~NOISY
+            roughest[row, k] = rough[row, k]
+    return shaken
 
 
 @cython.cfunc
@@ -538,6 +567,7 @@ def stands(
     moving: cython.bint,
     told: cython.bint,
     learning: cython.bint,
+    restless: cython.bint,
     tolerance: cython.double,
     stuck_s: cython.double,
     anchor: cython.float[:, ::1],
@@ -562,7 +592,7 @@ def stands(
         anchor[row, s] = x
         longest_s[row, s] = max(longest, min(stood, 2 * limit / STUCK_TIMES))
         stood = 0.0
-    elif moving and (x != 0 or told or not isnan(stuck_s)):
+    elif (moving or restless) and (x != 0 or (told and moving) or not isnan(stuck_s)):
         stood += min((time - told_ns[row, s]) / 1e9, step_s)
     stood_s[row, s] = stood
     told_ns[row, s] = time

@@ -70,7 +70,7 @@ def walk(
                         stop(z[i, s], row, s, resting[i], silent_s, rest_s, at_rest, at_work)
                     silent_s[row, s] = 0.0
                 leapt[i, s] = inert[s] and phase[row, s] == 3 and age_s[row, s] >= confirm_s
-                idle[i, s] = rests[s] and off_at_rest(at_rest[row, s], at_work[row, s])
+                idle[i, s] = rests[s] and off_at_rest(at_rest[row, s], at_work[row, s], resting[i])
                 noise[i, s] = NAN
                 if heard_s[row, s] >= WEEK_S and record[row, s] > 0:
                     noise[i, s] = rough[row, s]
@@ -281,18 +281,21 @@ def stop(
     at_rest: cython.float[:, ::1],
     at_work: cython.float[:, ::1],
 ) -> cython.void:
-    """Mean of an hour at rest, and of six at work; 0, 1 and 2: at work, at rest, not known."""
+    """Mean of an hour at rest, and of one at work; 0, 1 and 2: at work, at rest, not known."""
     gone_s: cython.double = silent_s[row, s]
+    share: cython.double = gone_s / (gone_s + 3600.0)
     if resting == 0:
-        at_work[row, s] = at_work[row, s] + gone_s / (gone_s + 21600.0) * (x - at_work[row, s])
+        at_work[row, s] = at_work[row, s] + share * (x - at_work[row, s])
     elif resting == 1 and rest_s[row] >= STOPPED_S:
-        at_rest[row, s] = at_rest[row, s] + gone_s / (gone_s + 3600.0) * (x - at_rest[row, s])
+        at_rest[row, s] = at_rest[row, s] + share * (x - at_rest[row, s])
 
 
 @cython.cfunc
 @cython.nogil
 @cython.inline
 @cython.exceptval(check=False)
-def off_at_rest(rest: cython.double, work: cython.double) -> cython.bint:
-    """Whether it is off at rest, and by half of what it is off at work at least."""
-    return fabs(rest) >= 0.7 and fabs(rest) >= 0.5 * fabs(work)
+def off_at_rest(rest: cython.double, work: cython.double, resting: cython.uchar) -> cython.bint:
+    """Whether it is off at rest, by half of what it is off at work at least, and still is."""
+    if fabs(rest) < 0.7 or fabs(rest) < 0.5 * fabs(work):
+        return False
+    return resting == 1 or (work * rest > 0 and fabs(work) >= 0.5 * fabs(rest))
