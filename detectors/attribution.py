@@ -9,34 +9,46 @@ the others: regression-adjusted, so that what all of them share is taken out (Ha
 The first of these that holds for a strange sensor is its code:
 
 * ``STEP``: out of calm it leapt by 4 σ or more from one reading to the next, has stayed level for
-  ``confirm_s``, and no other sensor has moved. Only sensors that are ``inert``, of what cannot leap
-  in a machine: temperatures, the vibration of a bearing. A step as an outage ends is none.
+  ``confirm_s``, and no other sensor is near its limit, 0.8 of it. Only sensors that are ``inert``,
+  of what cannot leap in a machine: temperatures, the vibration of a bearing. A step as an outage
+  ends is none.
 * ``NOISE``: of an inert sensor, the mean square of successive differences of z over some 6 h is
   ``noise_ratio`` times the largest in the first calm week, twice that of any other sensor, and no
   chart of the machine is near its limit. The only one that needs no strangeness: the mean is well.
+* ``AT_REST``: a sensor that ``rests``, of what is heard of a machine only as long as it turns, has
+  been off by 0.7 σ or more over the last hour at rest, and by half of what it is off at work at
+  least; so an instrument's zero is told from wear, which a machine that stands does not show.
 * ``DRIFT``: it moves, its ``follower``, which the machine would take along, does not, nor does
   another. The bearing stands in the oil: an oil that is hot alone is not hot.
 * ``WRONG_WAY``: it moves in its ``harmless`` direction, where no fault of the machine takes it, and
   no other has so much as stirred. Nothing that breaks makes a bearing quieter.
-* ``MISLED``: not this sensor lies, but one its expectation rests on, which then has the code
-  ``WRONG_WAY``. Three sensors or more have all moved in their harmless direction: the ``explainer``
-  of the strangest is to blame (the whole machine cold for its power: the power meter). A sensor
-  that is an explainer itself and moves so alone (more power than the wind brings) blames its own.
-  Also a sensor that is strange only ``beside`` one of the above: the liar is in its regression.
+* ``MISLED``: not this sensor lies, but one its expectation rests on. That is its ``explainer``, or
+  the explainer's, where that has one of the codes above and what it misleads does not look like
+  harm. Or three sensors or more have all moved in their harmless direction: then the explainer of
+  the strangest is to blame and gets ``WRONG_WAY`` (the whole machine cold for its power: the power
+  meter). A sensor that is an explainer itself and moves so alone (more power than the wind brings)
+  blames its own. Or it is strange only ``beside`` one of the above, or beside one whose strangeness
+  all machines share: what moved is in its regression.
 * ``HARMLESS``: several have moved, all in their harmless direction, and nobody is to blame for
-  sure. No instrument, but no fault of the machine either: fresh oil, a new bearing.
+  sure; who joins them in that direction is meant too. No instrument, but no fault of the machine
+  either: fresh oil, a new bearing.
 
-Moved is 0.6 of the limit alone, of a ``DRIFT`` and a ``STEP`` 0.35, as its follower has moved;
-stirred is 0.4; in judging directions, 0.45 of the strangest count at least. Codes are latched until
-the sensor has been calm, below 0.5, for a day; ``MISLED`` and ``HARMLESS`` until it is. A second
-sensor that becomes strange takes ``DRIFT`` and ``WRONG_WAY`` back, one that moves in the harmful
-direction ``MISLED`` and ``HARMLESS``. What nothing speaks for stays the machine's: that is the safe
-side.
+Moved is 0.6 of the limit alone, of a ``DRIFT`` 0.35, as its follower has moved; stirred is 0.4; in
+judging directions, 0.45 of the strangest count at least. Who is misled is no witness: an oil
+pressure that seems wrong because the oil's thermometer lies does not make the thermometer right.
+Nor is who is strange together with all machines of the class: weather proves nothing.
 
-What it cannot see: one sensor alone that slowly climbs in the harmful direction and has no
-follower (vibration): that is how wear begins. An anemometer that reads too high looks like a rotor
-that faces away from the wind. A machine fault at one stroke on one inert sensor looks like its
-instrument.
+Codes are latched until the sensor has been calm, below 0.5, for a day; ``MISLED`` and ``HARMLESS``
+until it is. A second sensor that becomes strange takes ``DRIFT`` and ``WRONG_WAY`` back, one that
+moves in the harmful direction ``MISLED`` and ``HARMLESS``. What nothing speaks for stays the
+machine's: that is the safe side.
+
+What it cannot see: one sensor alone that climbs in the harmful direction, has no follower, and is
+never seen at rest (vibration): that is how wear begins. So does one that reads too high by a share
+of its value, which at rest is nothing: a bearing whose raceway is rough all over is as loud and no
+spikier, so that kurtosis and crest factor, which no gain moves, do not acquit it. An anemometer
+that reads too high looks like a rotor that faces away from the wind. A tachometer's noise is lost
+in the gusts. A machine fault at one stroke on one inert sensor looks like its instrument.
 
 Source: Hawkins, D. M. (1991), Multivariate quality control based on regression-adjusted variables,
 Technometrics 33; von Neumann, J. (1941), for the mean square successive difference.
