@@ -67,6 +67,7 @@ from detectors.base import (
     named_views,
     per_sensor,
 )
+from detectors.kernels import gaps
 from detectors.kernels import quality as kernel
 
 OK, MISSING, OUT_OF_RANGE, SPIKE, STUCK, SENTINEL, GAP, UNIT, NOISE = range(9)
@@ -101,6 +102,10 @@ SENTINELS = (-9999.0, -999.0, 999.0, 9999.0, 32767.0, -32768.0, 65535.0, 85.0, 1
 
 STUCK_LEAST_S = 1800.0
 """What is learnt of a sensor never makes it stuck sooner."""
+
+OF_BOTH = ("rows", "times", "values", "since_s", "age_s", "nth", "codes", "marks")
+OF_GAPS = ("first_ns", "heard_ns", "seen", "interval_s", "unheard_s", "lull_s", "lost")
+"""What the kernels share, and what only that of the gaps knows."""
 
 _UNITS = ((1.8, 32.0), (1 / 1.8, -32 / 1.8))
 """Factor and shift to the other unit of the same steps; other units have other steps."""
@@ -218,13 +223,19 @@ class Quality(Fleet):
         """Codes u1[n, S]: the verdict on each value, in order, by what its machine said so far."""
         self.check(rows, times, values)
         codes = np.zeros(values.shape, dtype=np.uint8)
+        nth = np.empty(values.shape, dtype=np.uint16)
+        views = {
+            **named_views(rows=rows, times=times, values=values, codes=codes, nth=nth),
+            **named_views(since_s=np.empty(len(rows)), age_s=np.empty(len(rows))),
+            **named_views(**self._parameters),
+            **named_views(**self.state),
+        }
+        gaps.walk(learning=self._learning, **{name: views[name] for name in (*OF_BOTH, *OF_GAPS)})
         kernel.judge(
             moving_sensor=self._moving_sensor,
             moving_above=self._moving_above,
             learning=self._learning,
-            **named_views(rows=rows, times=times, values=values, codes=codes),
-            **named_views(**self._parameters),
-            **named_views(**self.state),
+            **{name: view for name, view in views.items() if name not in OF_GAPS},
         )
         return codes
 

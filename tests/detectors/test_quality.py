@@ -160,8 +160,9 @@ def test_compiled_and_interpreted_verdicts_and_states_are_the_same(
     make, compiled_kernel, monkeypatch
 ):
     stream, outcomes = eventful(), []
-    for one in (compiled_kernel("quality"), kernels.interpreted("quality")):
-        monkeypatch.setattr(quality, "kernel", one)
+    for one in (compiled_kernel, kernels.interpreted):
+        monkeypatch.setattr(quality, "kernel", one("quality"))
+        monkeypatch.setattr(quality, "gaps", one("gaps"))
         stage = make()
         (codes,) = walked(stage, judge, stream)
         outcomes.append([codes, *stage.state.values()])
