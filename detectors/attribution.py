@@ -27,8 +27,7 @@ The first of these that holds for a strange sensor is its code:
   harm. Or three sensors or more have all moved in their harmless direction: then the explainer of
   the strangest is to blame and gets ``WRONG_WAY`` (the whole machine cold for its power: the power
   meter). A sensor that is an explainer itself and moves so alone (more power than the wind brings)
-  blames its own. Or it is strange only ``beside`` one of the above, or beside one whose strangeness
-  all machines share: what moved is in its regression.
+  blames its own. Or it is strange only ``beside`` one of the above: the liar is in its regression.
 * ``HARMLESS``: several have moved, all in their harmless direction, and nobody is to blame for
   sure; who joins them in that direction is meant too. No instrument, but no fault of the machine
   either: fresh oil, a new bearing.
@@ -225,16 +224,13 @@ class Attribution(Fleet):
         severities of the strangest chart of each, of z and of the regression-adjusted z. NaN: not
         known; it neither names nor releases a sensor, nor speaks for or against another.
         ``resting`` u1[n] is `AT_WORK`, `RESTS` or, as without it, `UNKNOWN`. ``shared`` u1[n, S]:
-        which strangeness all machines share, see `detectors.siblings`; it is nobody's evidence.
+        which strangeness all machines share, see `detectors.siblings`; it is no evidence.
         """
         self.check(rows, times, z, alone, beside)
-        swayed = np.zeros(len(rows), dtype=np.uint8)
         if resting is None:
             resting = np.full(len(rows), UNKNOWN, dtype=np.uint8)
-        if shared is not None and shared.any():
-            strange = np.fmax(np.abs(alone), np.abs(beside)) >= 1.0
-            swayed[:] = (strange & (shared != 0)).any(axis=1)
-            alone, beside = (np.where(shared, math.nan, side) for side in (alone, beside))
+        if shared is None:
+            shared = np.zeros(z.shape, dtype=np.uint8)
         codes, leapt, idle = (np.zeros(z.shape, dtype=np.uint8) for _ in range(3))
         found = named_views(leapt=leapt, idle=idle, noise=np.empty(z.shape))
         charts = named_views(rows=rows, times=times, alone=alone, beside=beside)
@@ -248,7 +244,7 @@ class Attribution(Fleet):
         )
         kernel.walk(
             noise_ratio=self.noise_ratio,
-            **named_views(codes=codes, swayed=swayed),
+            **named_views(codes=codes, shared=shared),
             **charts,
             **found,
             **{name: views[name] for name in views if name not in (*OF_STORY, "rests")},

@@ -27,7 +27,7 @@ def walk(
     leapt: cython.const[cython.uchar][:, ::1],
     idle: cython.const[cython.uchar][:, ::1],
     noise: cython.const[cython.double][:, ::1],
-    swayed: cython.const[cython.uchar][::1],
+    shared: cython.const[cython.uchar][:, ::1],
     codes: cython.uchar[:, ::1],
     inert: cython.const[cython.uchar][::1],
     harmless: cython.const[cython.schar][::1],
@@ -46,12 +46,12 @@ def walk(
         for i in range(rows.shape[0]):
             row = rows[i]
             release(
-                i, row, times[i], alone, beside, noise, harmless, explainer, explains, noise_ratio,
-                latched, calm_ns,
+                i, row, times[i], shared, alone, beside, noise, harmless, explainer, explains,
+                noise_ratio, latched, calm_ns,
             )  # fmt: skip
             name_noise(i, row, alone, beside, noise, inert, noise_ratio, latched)
             name(
-                i, row, swayed[i], alone, beside, leapt, idle, harmless, follower, explainer,
+                i, row, shared, alone, beside, leapt, idle, harmless, follower, explainer,
                 explains, latched,
             )  # fmt: skip
             for s in range(codes.shape[1]):
@@ -134,14 +134,20 @@ def leans(
 def testifies(
     severity: cython.double,
     least: cython.double,
+    shared: cython.bint,
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
     harmless: cython.const[cython.schar][::1],
     explainer: cython.const[cython.int][::1],
     latched: cython.uchar[:, ::1],
 ) -> cython.bint:
-    """Whether it is that strange, and neither a plain liar nor misled by one."""
-    if not fabs(severity) >= least or latched[row, s] == STEP or latched[row, s] == AT_REST:
+    """Whether it is that strange, not with all machines, nor a plain liar or misled by one."""
+    if (
+        shared
+        or not fabs(severity) >= least
+        or latched[row, s] == STEP
+        or latched[row, s] == AT_REST
+    ):
         return False
     return not leans(severity, row, s, harmless, explainer, latched)
 
@@ -154,6 +160,7 @@ def beyond(
     i: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
     least: cython.double,
+    shared: cython.const[cython.uchar][:, ::1],
     alone: cython.const[cython.double][:, ::1],
     harmless: cython.const[cython.schar][::1],
     explainer: cython.const[cython.int][::1],
@@ -163,7 +170,7 @@ def beyond(
     s: cython.Py_ssize_t
     n: cython.int = 0
     for s in range(alone.shape[1]):
-        n += testifies(alone[i, s], least, row, s, harmless, explainer, latched)
+        n += testifies(alone[i, s], least, shared[i, s], row, s, harmless, explainer, latched)
     return n
 
 
@@ -176,6 +183,7 @@ def gone_that_way(
     row: cython.Py_ssize_t,
     way: cython.int,
     least: cython.double,
+    shared: cython.const[cython.uchar][:, ::1],
     alone: cython.const[cython.double][:, ::1],
     harmless: cython.const[cython.schar][::1],
     latched: cython.uchar[:, ::1],
@@ -184,7 +192,7 @@ def gone_that_way(
     s: cython.Py_ssize_t
     n: cython.int = 0
     for s in range(alone.shape[1]):
-        if latched[row, s] != STEP and latched[row, s] != AT_REST:
+        if not shared[i, s] and latched[row, s] != STEP and latched[row, s] != AT_REST:
             n += fabs(alone[i, s]) >= least and alone[i, s] * harmless[s] * way > 0
     return n
 
@@ -197,6 +205,7 @@ def release(
     i: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
     time: cython.longlong,
+    shared: cython.const[cython.uchar][:, ::1],
     alone: cython.const[cython.double][:, ::1],
     beside: cython.const[cython.double][:, ::1],
     noise: cython.const[cython.double][:, ::1],
@@ -214,8 +223,8 @@ def release(
     if top < 0:
         return
     least: cython.double = max(0.6, 0.45 * larger(alone[i, top], beside[i, top]))
-    strange: cython.int = beyond(i, row, 1.0, alone, harmless, explainer, latched)
-    bad: cython.bint = gone_that_way(i, row, -1, least, alone, harmless, latched) > 0
+    strange: cython.int = beyond(i, row, 1.0, shared, alone, harmless, explainer, latched)
+    bad: cython.bint = gone_that_way(i, row, -1, least, shared, alone, harmless, latched) > 0
     misled: cython.bint = False
     for s in range(alone.shape[1]):
         code = latched[row, s]
@@ -303,7 +312,7 @@ def name_noise(
 def name(
     i: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
-    swayed: cython.bint,
+    shared: cython.const[cython.uchar][:, ::1],
     alone: cython.const[cython.double][:, ::1],
     beside: cython.const[cython.double][:, ::1],
     leapt: cython.const[cython.uchar][:, ::1],
@@ -314,19 +323,16 @@ def name(
     explains: cython.const[cython.uchar][::1],
     latched: cython.uchar[:, ::1],
 ) -> cython.void:
-    """Latch a code for every strange sensor that the evidence puts down to an instrument.
-
-    ``swayed``: something is strange that all machines share, and in the regressions of the others.
-    """
+    """Latch a code for every strange sensor that the evidence puts down to an instrument."""
     s: cython.Py_ssize_t
     top: cython.Py_ssize_t = strangest(i, alone, beside)
     if top < 0 or larger(alone[i, top], beside[i, top]) < 1.0:
         return
     least: cython.double = max(0.6, 0.45 * larger(alone[i, top], beside[i, top]))
-    good: cython.int = gone_that_way(i, row, 1, least, alone, harmless, latched)
-    bad: cython.int = gone_that_way(i, row, -1, least, alone, harmless, latched)
+    good: cython.int = gone_that_way(i, row, 1, least, shared, alone, harmless, latched)
+    bad: cython.int = gone_that_way(i, row, -1, least, shared, alone, harmless, latched)
     culprit: cython.int = -1
-    named: cython.bint = swayed
+    named: cython.bint = False
     excused: cython.bint = False
     others: cython.int
     moved: cython.double
@@ -342,16 +348,17 @@ def name(
             continue
         # Who leapt did so against witnesses that may have been a little strange for long.
         moved = 0.8 if leapt[i, s] else 0.6
-        others = beyond(i, row, moved, alone, harmless, explainer, latched)
-        others -= testifies(alone[i, s], moved, row, s, harmless, explainer, latched)
+        others = beyond(i, row, moved, shared, alone, harmless, explainer, latched)
+        others -= testifies(alone[i, s], moved, shared[i, s], row, s, harmless, explainer, latched)
         if not blames_instrument(latched[row, s]) and (
             (named and not size >= 0.75) or leans(alone[i, s], row, s, harmless, explainer, latched)
         ):
             latched[row, s] = MISLED
         elif size >= 0.35 and others == 0:
             name_single(
-                i, row, s, alone, leapt, idle, harmless, follower, explainer, explains, latched
-            )
+                i, row, s, shared, alone, leapt, idle, harmless, follower, explainer, explains,
+                latched,
+            )  # fmt: skip
         elif (
             bad == 0
             and latched[row, s] < DRIFT
@@ -371,6 +378,7 @@ def name_single(
     i: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
+    shared: cython.const[cython.uchar][:, ::1],
     alone: cython.const[cython.double][:, ::1],
     leapt: cython.const[cython.uchar][:, ::1],
     idle: cython.const[cython.uchar][:, ::1],
@@ -388,7 +396,7 @@ def name_single(
     elif follower[s] >= 0 and fabs(alone[i, follower[s]]) < 0.35:
         latched[row, s] = DRIFT
     elif alone[i, s] * harmless[s] >= 0.6 and only_one_stirs(
-        i, row, s, alone, harmless, explainer, latched
+        i, row, s, shared, alone, harmless, explainer, latched
     ):
         if explains[s] and explainer[s] >= 0:
             latched[row, s] = MISLED
@@ -405,11 +413,12 @@ def only_one_stirs(
     i: cython.Py_ssize_t,
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
+    shared: cython.const[cython.uchar][:, ::1],
     alone: cython.const[cython.double][:, ::1],
     harmless: cython.const[cython.schar][::1],
     explainer: cython.const[cython.int][::1],
     latched: cython.uchar[:, ::1],
 ) -> cython.bint:
     """Whether no other sensor has so much as stirred."""
-    n: cython.int = beyond(i, row, 0.4, alone, harmless, explainer, latched)
-    return n == testifies(alone[i, s], 0.4, row, s, harmless, explainer, latched)
+    n: cython.int = beyond(i, row, 0.4, shared, alone, harmless, explainer, latched)
+    return n == testifies(alone[i, s], 0.4, shared[i, s], row, s, harmless, explainer, latched)
