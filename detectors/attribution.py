@@ -35,7 +35,8 @@ The first of these that holds for a strange sensor is its code:
 Moved is 0.6 of the limit alone, of a ``DRIFT`` 0.35, as its follower has moved; stirred is 0.4; in
 judging directions, 0.45 of the strangest count at least. Who is misled is no witness: an oil
 pressure that seems wrong because the oil's thermometer lies does not make the thermometer right.
-Nor is who is strange together with all machines of the class: weather proves nothing.
+Nor is who is strange together with all machines of the class: weather proves nothing, and nobody
+is blamed for it.
 
 Codes are latched until the sensor has been calm, below 0.5, for a day; ``MISLED`` and ``HARMLESS``
 until it is. A second sensor that becomes strange takes ``DRIFT`` and ``WRONG_WAY`` back, one that

@@ -344,7 +344,7 @@ def name(
         excused = excused or latched[row, s] >= MISLED
     for s in range(alone.shape[1]):
         size = fabs(alone[i, s])
-        if larger(size, beside[i, s]) < 1.0 or STEP <= latched[row, s] <= AT_REST:
+        if larger(size, beside[i, s]) < 1.0 or STEP <= latched[row, s] <= AT_REST or shared[i, s]:
             continue
         # Who leapt did so against witnesses that may have been a little strange for long.
         moved = 0.8 if leapt[i, s] else 0.6

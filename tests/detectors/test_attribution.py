@@ -299,6 +299,12 @@ def test_what_all_machines_share_speaks_not_against_an_instrument_of_one():
     assert not codes[:, [WINDING, POWER]].any()
 
 
+def test_nobody_is_blamed_for_what_all_machines_share():
+    z, alone = calm(24)
+    alone[30:, WINDING] = -1.5
+    assert not judged_together(z, alone, alone, together(z.shape, [WINDING], 0)).any()
+
+
 def test_two_that_are_better_than_before_are_nobodys_fault():
     z, alone = calm(24)
     alone[30:, [OIL, BEARING]] = [-2.0, -1.5]
