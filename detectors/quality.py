@@ -15,8 +15,9 @@ must know, it learns from the sensor itself:
   gone to a new level, so three doubted values in succession, each within ``max_step`` of the one
   before (or, where that is learnt, two thirds of the way to it), are believed from the third on: a
   leap.
-* ``UNIT``: between the steps of an instrument that had always told whole ones (kW is now MW), or
-  gone at one stroke to what the old level is in another unit (°C is now °F), until it goes back.
+* ``UNIT``: between the steps of an instrument that had always told whole ones (kW is now MW), until
+  it has told five other whole ones in succession; or gone at one stroke to what the old level is in
+  another unit (°C is now °F), until it goes back.
 * ``STUCK``: within half a ``resolution`` of the same value for ``stuck_s``, while readings kept
   coming: one interval counts as a tenth of ``stuck_s`` at most, so that neither an outage nor two
   equal readings in a slow stream look like standing still. Learnt, ``stuck_s`` is three times the
@@ -25,13 +26,16 @@ must know, it learns from the sensor itself:
 * ``NOISE``: its mean step back or forth over 30 values is 2.2 times the largest it ever was, of a
   sensor that is smooth by nature: its mean distance from its mean is four usual steps or more. A
   temperature cannot begin to flicker; a vibration can, by the machine's fault, and is never called
-  noisy. The one verdict whose values are believed all the same: their mean is well.
+  noisy. Where another sensor is rougher than ever as well, by half as much at least, it is the
+  machine that shakes, in its first storm perhaps, and all of them take that as usual. The one
+  verdict whose values are believed all the same: their mean is well.
 
 A value out of range or doubted as a spike leaves the other judgements as they were: a sensor that
 is stuck and crackles is still stuck.
 
 Standing machines have constant readings. Where ``moving_sensor`` is given, time counts towards
-``stuck_s`` only while that sensor, now or when last believed, is above ``moving_above``.
+``stuck_s`` only while that sensor, now or when last believed, is above ``moving_above``; that of a
+``restless`` sensor counts always, except at 0: a calm is no fault of an anemometer.
 
 What it cannot see: an instrument that is biased, drifts, is exchanged for another or flickers by
 one step of its resolution: that shows only against other sensors. A wind-driven signal steps so far
@@ -63,6 +67,7 @@ from detectors.base import (
     named_views,
     per_sensor,
 )
+from detectors.kernels import gaps
 from detectors.kernels import quality as kernel
 
 OK, MISSING, OUT_OF_RANGE, SPIKE, STUCK, SENTINEL, GAP, UNIT, NOISE = range(9)
@@ -98,6 +103,10 @@ SENTINELS = (-9999.0, -999.0, 999.0, 9999.0, 32767.0, -32768.0, 65535.0, 85.0, 1
 STUCK_LEAST_S = 1800.0
 """What is learnt of a sensor never makes it stuck sooner."""
 
+OF_BOTH = ("rows", "times", "values", "since_s", "age_s", "nth", "codes", "marks")
+OF_GAPS = ("first_ns", "heard_ns", "seen", "interval_s", "unheard_s", "lull_s", "lost")
+"""What the kernels share, and what only that of the gaps knows."""
+
 _UNITS = ((1.8, 32.0), (1 / 1.8, -32 / 1.8))
 """Factor and shift to the other unit of the same steps; other units have other steps."""
 
@@ -116,6 +125,8 @@ class Quality(Fleet):
         ``None``: NaN for all.
     moving_sensor, moving_above
         The column, and its value, above which the machine moves; -1: it always does.
+    restless
+        Which sensors go on changing while the machine rests, as the wind does; ``None``: none.
     sentinels
         Values that stand for none.
     learning
@@ -150,6 +161,7 @@ class Quality(Fleet):
         max_step: Sequence[float] | None = None,
         moving_sensor: int = -1,
         moving_above: float = math.nan,
+        restless: Sequence[bool] | None = None,
         sentinels: Sequence[float] = SENTINELS,
         learning: bool = True,
     ) -> None:
@@ -164,6 +176,7 @@ class Quality(Fleet):
             "max_step": np.where(steps == 0, math.inf, steps),
             "resolution": _off_at_nan(_at_least_0("resolution", resolution, n_sensors), 0.0),
             "stuck_s": _at_least_0("stuck_s", stuck_s, n_sensors),
+            "restless": (per_sensor("restless", restless, n_sensors, 0) != 0).astype(np.uint8),
             "sentinels": np.array(sentinels, dtype=np.float64),
             "factors": np.array([factor for factor, _ in _UNITS]),
             "shifts": np.array([shift for _, shift in _UNITS]),
@@ -210,13 +223,19 @@ class Quality(Fleet):
         """Codes u1[n, S]: the verdict on each value, in order, by what its machine said so far."""
         self.check(rows, times, values)
         codes = np.zeros(values.shape, dtype=np.uint8)
+        nth = np.empty(values.shape, dtype=np.uint16)
+        views = {
+            **named_views(rows=rows, times=times, values=values, codes=codes, nth=nth),
+            **named_views(since_s=np.empty(len(rows)), age_s=np.empty(len(rows))),
+            **named_views(**self._parameters),
+            **named_views(**self.state),
+        }
+        gaps.walk(learning=self._learning, **{name: views[name] for name in (*OF_BOTH, *OF_GAPS)})
         kernel.judge(
             moving_sensor=self._moving_sensor,
             moving_above=self._moving_above,
             learning=self._learning,
-            **named_views(rows=rows, times=times, values=values, codes=codes),
-            **named_views(**self._parameters),
-            **named_views(**self.state),
+            **{name: view for name, view in views.items() if name not in OF_GAPS},
         )
         return codes
 

@@ -109,8 +109,10 @@ class ClassMonitor:
         scores = self._columns.empty(len(rows))
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
-        blame = stages.attribution.walk(rows, times, found.residuals, *sides)
         shared = stages.siblings.walk(rows, *sides)
+        blame = stages.attribution.walk(
+            rows, times, found.residuals, *sides, found.resting, shared.together
+        )
         severities, health = stages.health_of(
             rows, times, self._panel.severities(scores, excused(blame, shared)), found
         )

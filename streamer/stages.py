@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from detectors import quality
 from detectors.assemble import Assembler
-from detectors.attribution import INSTRUMENT, MACHINE, MISLED, WRONG_WAY, Attribution
+from detectors.attribution import (
+    AT_WORK,
+    INSTRUMENT,
+    MACHINE,
+    MISLED,
+    RESTS,
+    UNKNOWN,
+    WRONG_WAY,
+    Attribution,
+)
 from detectors.base import Fleet, Mask, Rows, Values
 from detectors.health import HealthIndex
 from detectors.quality import MISSING, NOISE, Quality
@@ -111,6 +120,8 @@ class Findings(NamedTuple):
     """One standard deviation about it, f8[n, S]."""
     operating: Mask
     """Whether the machine does what wears it, u1[n]."""
+    resting: Mask
+    """Whether it is known to rest, or to work, a code of `detectors.attribution`, u1[n]."""
 
 
 class Stages:
@@ -189,6 +200,7 @@ class Stages:
             expected=expected,
             band=band,
             operating=(self._moves(full) & ~apart).astype(np.uint8),
+            resting=self._rests(full),
         )
 
     def health_of(
@@ -208,6 +220,14 @@ class Stages:
             return np.ones(len(full), dtype=np.bool_)
         moves: NDArray[np.bool_] = full[:, self._moving[0]] > self._moving[1]
         return moves
+
+    def _rests(self, full: Values) -> Mask:
+        """Whether the machine is known to rest, or to work, u1[n]."""
+        if self._moving is None:
+            return np.full(len(full), UNKNOWN, dtype=np.uint8)
+        moving = full[:, self._moving[0]]
+        still = np.where(moving > self._moving[1], AT_WORK, RESTS)
+        return np.where(np.isnan(moving), UNKNOWN, still).astype(np.uint8)
 
     def _elsewhere(self, full: Values) -> NDArray[np.bool_]:
         """Whether the machine says of itself that it does what it is not judged by, bool[n]."""
@@ -333,6 +353,7 @@ def _quality(config: MachineClass, names: list[str]) -> Quality:
         max_step=[_or_learnt(s.max_step) for s in sensors],
         moving_sensor=-1 if moving is None else names.index(moving.sensor),
         moving_above=np.nan if moving is None else moving.above,
+        restless=[s.role == "context" for s in sensors],
     )
 
 
@@ -359,6 +380,7 @@ def _attribution(config: MachineClass) -> Attribution:
     return Attribution(
         len(judged),
         inert=[sensor.slow for sensor in sensors],
+        rests=[sensor.silent_at_rest for sensor in sensors],
         harmless=[sensor.harmless for sensor in sensors],
         follower=[
             -1 if sensor.follower is None else judged.index(sensor.follower) for sensor in sensors

@@ -2,7 +2,8 @@
 # mypy: ignore-errors
 """The loops of the quality stage; what they compute stands in `detectors.quality`.
 
-Verdicts: 0 ok, 1 missing, 2 out of range, 3 spike, 4 stuck, 5 sentinel, 6 gap, 7 unit, 8 noise.
+What is missing is judged before, in `detectors.kernels.gaps`. Verdicts: 0 ok, 1 missing, 2 out of
+range, 3 spike, 4 stuck, 5 sentinel, 6 gap, 7 unit, 8 noise.
 """
 
 import cython
@@ -20,24 +21,19 @@ STUCK_TIMES = cython.declare(cython.double, 3.0)
 STUCK_S = cython.declare(cython.double, 1800.0)
 STUCK_STEP_S = cython.declare(cython.double, 90.0)
 
-GAP_TIMES = cython.declare(cython.double, 3.0)
-GAP_INTERVALS = cython.declare(cython.double, 10.0)
-LATE = cython.declare(cython.double, 0.8)
-LOST_SHARE = cython.declare(cython.double, 0.1)
-ON_TIME = cython.declare(cython.double, 2.5)
-
 NOISE_TIMES = cython.declare(cython.double, 2.2)
+SHARED_NOISE = cython.declare(cython.double, 0.5)
 CALM_TIMES = cython.declare(cython.double, 1.2)
 SMOOTH_STEPS = cython.declare(cython.double, 4.0)
 NOISE_VALUES = cython.declare(cython.int, 1000)
 ROUGHER = cython.declare(cython.double, 1.001)
 
 GRID_VALUES = cython.declare(cython.int, 250)
-KNOWN_VALUES = cython.declare(cython.int, 500)
+GRID_BROKEN = cython.declare(cython.int, 255)
+"""As many whole steps more make up for one between."""
 MOST = cython.declare(cython.int, 65535)
 LARGE = cython.declare(cython.double, 1e30)
 
-REGULAR = cython.declare(cython.int, 1)
 OTHER_UNIT = cython.declare(cython.int, 2)
 NOISY = cython.declare(cython.int, 4)
 ROSE = cython.declare(cython.int, 8)
@@ -47,19 +43,21 @@ def judge(
     rows: cython.const[cython.int][::1],
     times: cython.const[cython.longlong][::1],
     values: cython.const[cython.double][:, ::1],
+    since_s: cython.const[cython.double][::1],
+    age_s: cython.const[cython.double][::1],
+    nth: cython.const[cython.ushort][:, ::1],
     low: cython.const[cython.double][::1],
     high: cython.const[cython.double][::1],
     max_step: cython.const[cython.double][::1],
     resolution: cython.const[cython.double][::1],
     stuck_s: cython.const[cython.double][::1],
+    restless: cython.const[cython.uchar][::1],
     sentinels: cython.const[cython.double][::1],
     factors: cython.const[cython.double][::1],
     shifts: cython.const[cython.double][::1],
     learning: cython.bint,
     moving_sensor: cython.Py_ssize_t,
     moving_above: cython.double,
-    first_ns: cython.longlong[::1],
-    heard_ns: cython.longlong[::1],
     level: cython.double[:, ::1],
     doubted: cython.float[:, ::1],
     doubts: cython.uchar[:, ::1],
@@ -67,14 +65,9 @@ def judge(
     told_ns: cython.longlong[:, ::1],
     stood_s: cython.float[:, ::1],
     longest_s: cython.float[:, ::1],
-    seen: cython.ushort[:, ::1],
     changes: cython.ushort[:, ::1],
     usual_step: cython.float[:, ::1],
     leap: cython.float[:, ::1],
-    interval_s: cython.float[:, ::1],
-    unheard_s: cython.float[:, ::1],
-    lull_s: cython.float[:, ::1],
-    lost: cython.float[:, ::1],
     middle: cython.float[:, ::1],
     spread: cython.float[:, ::1],
     rough: cython.float[:, ::1],
@@ -83,7 +76,7 @@ def judge(
     marks: cython.uchar[:, ::1],
     codes: cython.uchar[:, ::1],
 ) -> None:
-    """Write the verdict on each value; where ``learning``, also by what its sensor usually does."""
+    """Judge every value there is by what its sensor said before, then learn it."""
     i: cython.Py_ssize_t
     s: cython.Py_ssize_t
     row: cython.Py_ssize_t
@@ -91,70 +84,41 @@ def judge(
     before: cython.double
     limit: cython.double
     far: cython.double
-    since_s: cython.double
-    age_s: cython.double
     moving: cython.bint
     verdict: cython.int
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
-            since_s = passed(times[i], row, first_ns, heard_ns)
-            age_s = (times[i] - first_ns[row]) / 1e9
             moving = moves(values, i, level, row, moving_sensor, moving_above)
             for s in range(values.shape[1]):
                 x = values[i, s]
                 if isnan(x):
-                    codes[i, s] = 1
-                    if learning and lacks(
-                        row, s, since_s, seen, interval_s, unheard_s, lull_s, lost, marks
-                    ):
-                        codes[i, s] = 6
                     continue
                 before = level[row, s]
                 limit = far = max_step[s]
                 if learning:
-                    hear(row, s, since_s, seen, interval_s, unheard_s, lull_s, lost, marks)
                     far = farthest(row, s, max_step[s], SENTINEL_CHANGES, changes, usual_step, leap)
-                    if age_s >= YOUNG_S:
+                    if age_s[i] >= YOUNG_S:
                         limit = farthest(row, s, limit, SPIKE_CHANGES, changes, usual_step, leap)
                 verdict = alone(
                     x, row, s, low[s], high[s], limit, far, isnan(max_step[s]), sentinels,
                     level, doubted, doubts,
                 )  # fmt: skip
                 if learning and verdict == 3:
-                    expect(fabs(x - before), since_s, row, s, changes, usual_step)
+                    expect(fabs(x - before), since_s[i], row, s, changes, usual_step)
                 if learning and verdict == 0:
                     verdict = learn(
-                        x, before, limit, resolution[s], since_s, age_s, row, s, factors, shifts,
-                        seen, changes, usual_step, leap, middle, spread, rough, roughest,
+                        x, before, limit, resolution[s], since_s[i], age_s[i], nth[i, s], row, s,
+                        factors, shifts, changes, usual_step, leap, middle, spread, rough, roughest,
                         grid, marks,
                     )  # fmt: skip
                 if (verdict == 0 or verdict == 8) and stands(  # noqa: PLR1714 - C has no sets
-                    x, times[i], row, s, moving, moving_sensor >= 0, learning, resolution[s] / 2,
-                    stuck_s[s],
+                    x, times[i], row, s, moving, moving_sensor >= 0, learning, restless[s],
+                    resolution[s] / 2, stuck_s[s],
                     anchor, told_ns, stood_s, longest_s, changes,
                 ):  # fmt: skip
                     verdict = 4
                 codes[i, s] = verdict
-
-
-@cython.cfunc
-@cython.nogil
-@cython.inline
-@cython.exceptval(check=False)
-def passed(
-    time: cython.longlong,
-    row: cython.Py_ssize_t,
-    first_ns: cython.longlong[::1],
-    heard_ns: cython.longlong[::1],
-) -> cython.double:
-    """Seconds since the machine was last heard."""
-    before: cython.longlong = heard_ns[row]
-    heard_ns[row] = time
-    if before < 0:
-        first_ns[row] = time
-        return 0.0
-    return (time - before) / 1e9 if time > before else 0.0
 
 
 @cython.cfunc
@@ -245,11 +209,11 @@ def learn(
     resolution: cython.double,
     since_s: cython.double,
     age_s: cython.double,
+    n: cython.int,
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
     factors: cython.const[cython.double][::1],
     shifts: cython.const[cython.double][::1],
-    seen: cython.ushort[:, ::1],
     changes: cython.ushort[:, ::1],
     usual_step: cython.float[:, ::1],
     leap: cython.float[:, ::1],
@@ -266,7 +230,7 @@ def learn(
         settle(x, before, row, s, usual_step, leap, spread, factors, shifts, marks)
     elif not marks[row, s] & OTHER_UNIT:
         wander(
-            x, x - before, since_s, age_s, row, s, seen, middle, spread, rough, roughest,
+            x, x - before, since_s, age_s, n, row, s, middle, spread, rough, roughest,
             usual_step, marks,
         )  # fmt: skip
         if step > resolution / 2:
@@ -274,81 +238,6 @@ def learn(
     if lies_between(x, before, resolution, row, s, grid) or marks[row, s] & OTHER_UNIT:
         return 7
     return 8 if marks[row, s] & NOISY else 0
-
-
-@cython.cfunc
-@cython.nogil
-@cython.inline
-@cython.exceptval(check=False)
-def lacks(
-    row: cython.Py_ssize_t,
-    s: cython.Py_ssize_t,
-    since_s: cython.double,
-    seen: cython.ushort[:, ::1],
-    interval_s: cython.float[:, ::1],
-    unheard_s: cython.float[:, ::1],
-    lull_s: cython.float[:, ::1],
-    lost: cython.float[:, ::1],
-    marks: cython.uchar[:, ::1],
-) -> cython.bint:
-    """Whether the sensor has been silent for unusually long while its machine spoke."""
-    if seen[row, s] == 0:
-        return False
-    interval: cython.double = interval_s[row, s]
-    silent: cython.double = unheard_s[row, s]
-    longest: cython.double = lull_s[row, s]
-    share: cython.double = lost[row, s]
-    # An outage of the whole machine is nobody's gap: it counts for three intervals at most.
-    silent += since_s if seen[row, s] < 20 else min(since_s, 3 * interval)
-    unheard_s[row, s] = silent
-    if seen[row, s] < 20:
-        return False
-    if silent > max(GAP_INTERVALS * interval, GAP_TIMES * longest):
-        return True
-    return (marks[row, s] & REGULAR) != 0 and share > LOST_SHARE and silent > LATE * interval
-
-
-@cython.cfunc
-@cython.nogil
-@cython.inline
-@cython.exceptval(check=False)
-def hear(
-    row: cython.Py_ssize_t,
-    s: cython.Py_ssize_t,
-    since_s: cython.double,
-    seen: cython.ushort[:, ::1],
-    interval_s: cython.float[:, ::1],
-    unheard_s: cython.float[:, ::1],
-    lull_s: cython.float[:, ::1],
-    lost: cython.float[:, ::1],
-    marks: cython.uchar[:, ::1],
-) -> cython.void:
-    """Learn how often the sensor speaks, and how long it is silent between."""
-    n: cython.int = seen[row, s]
-    interval: cython.double = interval_s[row, s]
-    silent: cython.double = unheard_s[row, s]
-    longest: cython.double = lull_s[row, s]
-    share: cython.double = lost[row, s]
-    if n > 0:
-        silent += since_s if n < 20 else min(since_s, 3 * interval)
-        if n >= 20 and interval > 0:
-            share += (min(max(silent / interval - 1.2, 0.0), 3.0) - share) / 100
-            lost[row, s] = share
-        if n > 5 and silent > longest:
-            lull_s[row, s] = silent if n < KNOWN_VALUES else min(silent, 1.02 * longest)
-        # Much like a median, which those that are lost move little.
-        if n < 20:
-            interval += (silent - interval) / n
-        elif fabs(silent - interval) < 0.2 * interval:
-            interval += (silent - interval) / 50
-        else:
-            interval *= 1.005 if silent > interval else 0.99
-        interval_s[row, s] = interval
-    if n == KNOWN_VALUES and longest <= ON_TIME * interval:
-        marks[row, s] |= REGULAR
-    unheard_s[row, s] = 0.0
-    if n < MOST:
-        seen[row, s] += 1
 
 
 @cython.cfunc
@@ -465,12 +354,10 @@ def lies_between(
     steps: cython.double = fabs(x) / resolution
     off: cython.double = fabs(steps - floor(steps + 0.5))
     if off > 0.02 + 1e-6 * steps:
-        if grid[row, s] >= GRID_VALUES:
-            return True
-        grid[row, s] = 0
-    elif grid[row, s] < GRID_VALUES and fabs(x - before) > resolution / 2:
-        grid[row, s] += 1
-    return False
+        grid[row, s] = GRID_BROKEN if grid[row, s] >= GRID_VALUES else 0
+    elif fabs(x - before) > resolution / 2 and grid[row, s] != GRID_VALUES:
+        grid[row, s] += 1 if grid[row, s] < GRID_VALUES else -1
+    return grid[row, s] > GRID_VALUES
 
 
 @cython.cfunc
@@ -482,9 +369,9 @@ def wander(
     rise: cython.double,
     since_s: cython.double,
     age_s: cython.double,
+    n: cython.int,
     row: cython.Py_ssize_t,
     s: cython.Py_ssize_t,
-    seen: cython.ushort[:, ::1],
     middle: cython.float[:, ::1],
     spread: cython.float[:, ::1],
     rough: cython.float[:, ::1],
@@ -493,7 +380,6 @@ def wander(
     marks: cython.uchar[:, ::1],
 ) -> cython.void:
     """Learn how smooth the sensor is, and whether it is rougher than it ever was."""
-    n: cython.int = seen[row, s]
     centre: cython.double = middle[row, s]
     width: cython.double = spread[row, s]
     level: cython.double = rough[row, s]
@@ -521,9 +407,36 @@ def wander(
         if level < CALM_TIMES * most:
             marks[row, s] &= ~NOISY
     elif level > NOISE_TIMES * most and width > SMOOTH_STEPS * usual_step[row, s]:
-        marks[row, s] |= NOISY
+        if others_shake(row, s, rough, roughest, marks):
+            roughest[row, s] = level
+        else:
+            marks[row, s] |= NOISY
     else:
         roughest[row, s] = max(most, min(level, ROUGHER * most))
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def others_shake(
+    row: cython.Py_ssize_t,
+    s: cython.Py_ssize_t,
+    rough: cython.float[:, ::1],
+    roughest: cython.float[:, ::1],
+    marks: cython.uchar[:, ::1],
+) -> cython.bint:
+    """Whether others are rougher than ever as well: it is the machine, and usual from now on."""
+    k: cython.Py_ssize_t
+    shaken: cython.bint = False
+    share: cython.double = SHARED_NOISE * rough[row, s]
+    share /= roughest[row, s]
+    for k in range(rough.shape[1]):
+        if k != s and rough[row, k] > max(CALM_TIMES, share) * roughest[row, k]:
+            shaken = True
+            marks[row, k] &= ~NOISY
+            roughest[row, k] = rough[row, k]
+    return shaken
 
 
 @cython.cfunc
@@ -538,6 +451,7 @@ def stands(
     moving: cython.bint,
     told: cython.bint,
     learning: cython.bint,
+    restless: cython.bint,
     tolerance: cython.double,
     stuck_s: cython.double,
     anchor: cython.float[:, ::1],
@@ -562,7 +476,7 @@ def stands(
         anchor[row, s] = x
         longest_s[row, s] = max(longest, min(stood, 2 * limit / STUCK_TIMES))
         stood = 0.0
-    elif moving and (x != 0 or told or not isnan(stuck_s)):
+    elif (moving or restless) and (x != 0 or (told and moving) or not isnan(stuck_s)):
         stood += min((time - told_ns[row, s]) / 1e9, step_s)
     stood_s[row, s] = stood
     told_ns[row, s] = time

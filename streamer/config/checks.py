@@ -158,6 +158,9 @@ def _context(one: MachineClass, path: Path) -> Iterator[Problem]:
         at = (*path, "sensors", name)
         if sensor.follower is not None and sensor.follower not in one.health:
             yield Problem((*at, "follower"), unknown(sensor.follower, one.health, "judged sensor"))
+        if sensor.rests and one.moving is None:
+            sentence = "needs the class's moving, which tells when the machine rests"
+            yield Problem((*at, "rests"), sentence)
         yield from _slots(one, name, at)
 
 

@@ -22,6 +22,8 @@ MAX_SENSORS = 256
 
 INERT = {"°C", "K", "mm/s"}
 """Units of what cannot leap: heat has to flow, and a bearing wears."""
+SILENT_AT_REST = {"mm/s"}
+"""Units of what only a machine that turns can show."""
 WORSE_UPWARDS = INERT | {"m/s²"}
 """Units of what gets larger when something breaks."""
 
@@ -95,6 +97,10 @@ class Sensor(Section):
     inert: bool | None = None
     """Whether no fault can make it leap from one reading to the next; without it, true for what is
     measured in °C, K or mm/s."""
+    rests: bool | None = None
+    """Whether it has nothing to tell while the machine rests; without it, true for mm/s. What a
+    worn machine adds to it is then heard only at work, and what is off at rest too is its
+    instrument. Needs ``moving``."""
     follower: Name | None = None
     """The sensor that this one takes along when it really moves, as a bearing follows its oil."""
     resolution: Annotated[float, Field(ge=0)] = 0.0
@@ -122,6 +128,11 @@ class Sensor(Section):
     def slow(self) -> bool:
         """Whether no fault can make it leap."""
         return self.unit in INERT if self.inert is None else self.inert
+
+    @property
+    def silent_at_rest(self) -> bool:
+        """Whether it has nothing to tell while the machine rests."""
+        return self.unit in SILENT_AT_REST if self.rests is None else self.rests
 
     @property
     def low(self) -> float:

@@ -194,7 +194,7 @@ class Config(Section):
         anything.
         """
         one = self.classes[class_name]
-        judged = {"unit", "stuck_s", "max_step", "harm", "inert", "follower", "zones"}
+        judged = {"unit", "stuck_s", "max_step", "harm", "inert", "rests", "follower", "zones"}
         learnt = {
             "sensors": [[n, s.model_dump(exclude=judged)] for n, s in one.sensors.items()],
             "context": one.context.model_dump(),

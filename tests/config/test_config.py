@@ -234,7 +234,7 @@ def test_the_fingerprint_names_what_was_learnt(changes, same):
     [
         ("range: [0, 9], unit: l/s", True),
         ("range: [0, 9], stuck_s: 60", True),
-        ("range: [0, 9], harm: up, inert: true", True),
+        ("range: [0, 9], harm: up, inert: true, rests: false", True),
         ("range: [0, 8]", False),
         ("range: [0, 9], resolution: 0.1", False),
     ],

@@ -239,6 +239,13 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
             ),
         ),
         (
+            {"sensors": "rate: {range: [0, 1], rests: true}"},
+            (
+                "12:36: classes.pump.sensors.rate.rests: "
+                "needs the class's moving, which tells when the machine rests"
+            ),
+        ),
+        (
             {"pump": "context: {bins: 3}"},
             "9:21: classes.pump.context.bins: is for the method slots, this class's is regression",
         ),

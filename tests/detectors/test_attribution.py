@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from detectors import attribution, kernels
 from detectors.attribution import (
+    AT_REST,
+    AT_WORK,
     CODES,
     DRIFT,
     HARMLESS,
@@ -19,7 +21,9 @@ from detectors.attribution import (
     MISLED,
     NOISE,
     REASONS,
+    RESTS,
     STEP,
+    UNKNOWN,
     WRONG_WAY,
     Attribution,
     explain,
@@ -31,6 +35,7 @@ PERIODS_S = [5, 60, 300, 600]
 OIL, BEARING, WINDING, POWER, WIND = range(5)
 TURBINE = {
     "inert": [1, 1, 1, 0, 0],
+    "rests": [0, 0, 1, 0, 0],
     "harmless": [-1, -1, -1, 1, 0],
     "follower": [BEARING, -1, -1, -1, -1],
     "explainer": [POWER, POWER, POWER, WIND, -1],
@@ -50,6 +55,15 @@ def judged(z, alone, beside=None, every_s=600.0, stage=None) -> np.ndarray:
     stage = Attribution(np.shape(z)[1], **TURBINE) if stage is None else stage
     stream = story(np.hstack([z, alone, beside]), times_s=1e6 + np.arange(len(z)) * every_s)
     return walked(stage, walk, stream)[0]
+
+
+def judged_at_rest(z, alone, resting, every_s=600.0) -> np.ndarray:
+    """The same of a machine that rests at times."""
+    stage = Attribution(5, **TURBINE)
+    stage.reserve(1)
+    times = (1_000_000_000_000 + np.arange(len(z)) * every_s * 1e9).astype(np.int64)
+    rows = np.zeros(len(z), dtype=np.int32)
+    return stage.walk(rows, times, z, alone, alone, np.asarray(resting, dtype=np.uint8))
 
 
 def calm(hours: float, every_s: float = 600.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -127,6 +141,14 @@ def test_a_spike_is_no_step():
     assert not judged(z, alone).any()
 
 
+def test_who_was_a_little_strange_before_it_leapt_speaks_not_against_a_step():
+    z, alone = falling_in(WINDING, lambda h: 8.0 + 0 * h)
+    alone[:, POWER] = -0.7
+    assert judged(z, alone)[-1].tolist() == [MACHINE, MACHINE, STEP, MACHINE, MACHINE]
+    alone[24:, POWER] = -0.9
+    assert not judged(z, alone).any()
+
+
 def test_a_step_out_of_strangeness_is_none():
     z, alone = falling_in(WINDING, lambda h: 8.0 + 0 * h)
     alone[12:, WINDING] = np.maximum(alone[12:, WINDING], 0.7)
@@ -175,6 +197,112 @@ def test_all_cold_for_its_power_is_the_power_meter():
     assert set(codes[30:, POWER]) == {WRONG_WAY}
     alone[60:, OIL] *= -1
     assert not judged(z, alone)[60:].any()
+
+
+def test_what_a_blamed_instrument_explains_is_misled_unless_it_looks_like_harm():
+    z, alone = calm(24)
+    alone[30:, POWER] = 1.5
+    alone[60:, OIL] = -1.2
+    assert set(judged(z, alone)[60:, OIL]) == {MISLED}
+    alone[60:, OIL] = 1.2
+    assert not judged(z, alone)[60:].any()
+
+
+def test_who_is_misled_takes_nothing_back():
+    z, alone = calm(24)
+    oil, pressure = 0, 2
+    traits = {"harmless": [-1, -1, 0], "follower": [1, -1, -1]}
+    z, alone = z[:, :3], alone[:, :3]
+    alone[30:, oil] = 1.5
+    alone[60:, pressure] = -1.5
+    apart = judged(z, alone, stage=Attribution(3, **traits))
+    assert not apart[60:].any()
+    stage = Attribution(3, **traits, explainer=[-1, -1, oil])
+    codes = judged(z, alone, stage=stage)
+    assert (codes[60:] == [DRIFT, MACHINE, MISLED]).all()
+
+
+def test_explainers_in_a_circle_are_followed_once():
+    z, alone = calm(24)
+    alone[30:] = 1.5
+    assert not judged(z, alone, stage=Attribution(5, explainer=[1, 0, 0, 1, 2])).any()
+
+
+def test_who_joins_what_is_excused_in_the_harmless_direction_is_excused_too():
+    z, alone = calm(24)
+    alone[30:, [OIL, BEARING]] = [-2.0, -1.5]
+    alone[60:, [OIL, BEARING, WINDING]] = [-4.0, -0.5, -1.2]
+    assert set(judged(z, alone)[60:, WINDING]) == {HARMLESS}
+    alone[60:, WINDING] *= -1
+    assert not judged(z, alone)[60:, WINDING].any()
+
+
+def resting_story(at_rest: float, at_work: float, hours: float = 24.0):
+    """A vibration that is off since 4 h, of a machine that rests from 8 h to 14 h."""
+    z, alone = calm(hours)
+    since_h = np.arange(len(z)) / 6.0
+    resting = np.where((since_h >= 8) & (since_h < 14), RESTS, AT_WORK)
+    z[:, WINDING] += np.where(since_h < 4, 0.0, np.where(resting == RESTS, at_rest, at_work))
+    alone[30:, WINDING] = 1.5
+    return z, alone, resting
+
+
+def test_what_is_off_at_rest_as_it_is_at_work_is_its_instrument():
+    z, alone, resting = resting_story(at_rest=3.0, at_work=3.0)
+    codes = judged_at_rest(z, alone, resting)
+    assert not codes[: 8 * 6].any()
+    assert set(codes[10 * 6 :, WINDING]) == {AT_REST}
+    assert not codes[:, [OIL, BEARING, POWER, WIND]].any()
+
+
+def test_what_is_heard_at_work_only_is_the_machine():
+    z, alone, resting = resting_story(at_rest=0.6, at_work=3.0)
+    assert not judged_at_rest(z, alone, resting).any()
+
+
+def test_whether_a_machine_rests_must_be_known():
+    z, alone, _ = resting_story(at_rest=3.0, at_work=3.0)
+    for known in (UNKNOWN, AT_WORK):
+        assert not judged_at_rest(z, alone, np.full(len(z), known)).any()
+
+
+def test_an_old_rest_speaks_not_against_what_is_off_at_work_no_more():
+    z, alone, resting = resting_story(at_rest=1.0, at_work=0.0)
+    alone[: 20 * 6, WINDING] = 0.0
+    assert not judged_at_rest(z, alone, resting).any()
+
+
+def together(shape, sensors, first: int) -> np.ndarray:
+    shared = np.zeros(shape, dtype=np.uint8)
+    shared[first:, sensors] = 1
+    return shared
+
+
+def judged_together(z, alone, beside, shared) -> np.ndarray:
+    """The codes of one machine, some of whose strangeness is shared by all."""
+    stage = Attribution(5, **TURBINE)
+    stage.reserve(1)
+    times = (1_000_000_000_000 + np.arange(len(z)) * 600e9).astype(np.int64)
+    rows = np.zeros(len(z), dtype=np.int32)
+    return stage.walk(rows, times, z, alone, beside, None, shared)
+
+
+def test_what_all_machines_share_speaks_not_against_an_instrument_of_one():
+    z, alone = calm(24)
+    alone[30:, OIL] = 1.5
+    alone[60:, [WINDING, POWER]] = [1.5, -1.5]
+    alone_in_it = together(z.shape, [], 0)
+    assert not judged_together(z, alone, alone, alone_in_it)[60:].any()
+    weather = together(z.shape, [WINDING, POWER], 60)
+    codes = judged_together(z, alone, alone, weather)
+    assert set(codes[30:, OIL]) == {DRIFT}
+    assert not codes[:, [WINDING, POWER]].any()
+
+
+def test_nobody_is_blamed_for_what_all_machines_share():
+    z, alone = calm(24)
+    alone[30:, WINDING] = -1.5
+    assert not judged_together(z, alone, alone, together(z.shape, [WINDING], 0)).any()
 
 
 def test_two_that_are_better_than_before_are_nobodys_fault():
@@ -288,7 +416,7 @@ def test_without_knowledge_of_the_sensors_all_is_the_machines(stream: Readings):
 
 
 def test_compiled_and_interpreted_codes_and_states_are_the_same(compiled_kernel, monkeypatch):
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(7)
     n = 8_000
     values = rng.standard_normal((n, 15)) * 0.5
     values[:, :5] += np.repeat(rng.choice([0, 0, 8, -8], (n // 100, 5)), 100, axis=0)
@@ -296,26 +424,34 @@ def test_compiled_and_interpreted_codes_and_states_are_the_same(compiled_kernel,
     values[:, :5] *= np.repeat(rng.choice([1, 1, 9], (n // 2000, 5)), 2000, axis=0)
     values[rng.random((n, 15)) < 0.02] = NAN
     stream = story(values, times_s=np.cumsum(rng.choice([1, 600, 9000], n, p=[0.3, 0.699, 0.001])))
+    z, alone, beside = (np.ascontiguousarray(part) for part in np.split(stream.values, 3, axis=1))
+    resting = np.repeat(rng.choice([AT_WORK, RESTS, UNKNOWN], n // 100), 100).astype(np.uint8)
     outcomes = []
-    for kernel in (compiled_kernel("attribution"), kernels.interpreted("attribution")):
-        monkeypatch.setattr(attribution, "kernel", kernel)
+    for make in (compiled_kernel, kernels.interpreted):
+        monkeypatch.setattr(attribution, "kernel", make("attribution"))
+        monkeypatch.setattr(attribution, "story", make("story"))
         stage = Attribution(5, **TURBINE)
-        outcomes.append([*walked(stage, walk, stream), *stage.state.values()])
-    assert set(np.unique(outcomes[0][0])) >= {MACHINE, STEP, DRIFT, WRONG_WAY, MISLED, HARMLESS}
+        stage.reserve(1)
+        codes = stage.walk(stream.rows, stream.times, z, alone, beside, resting)
+        outcomes.append([codes, *stage.state.values()])
+    named = {MACHINE, STEP, AT_REST, DRIFT, WRONG_WAY, MISLED, HARMLESS}
+    assert set(np.unique(outcomes[0][0])) >= named
     assert_same_bits(*outcomes)
 
 
 def test_every_code_has_a_name_and_all_but_the_first_a_reason():
-    assert [CODES[code] for code in INSTRUMENT] == ["step", "noise", "drift", "wrong_way"]
+    assert [CODES[code] for code in INSTRUMENT] == [
+        *("step", "noise", "at_rest", "drift", "wrong_way"),
+    ]
     for code in range(1, len(CODES)):
         assert "oil" in explain(code, "oil", "bearing")
     assert set(REASONS) == set(range(1, len(CODES)))
 
 
-def test_a_machine_takes_no_more_than_48_bytes_per_sensor():
+def test_a_machine_takes_no_more_than_56_bytes_per_sensor():
     schema = Attribution(28).schema()
     each = (np.dtype(spec.dtype).itemsize * math.prod(spec.shape) for spec in schema.values())
-    assert sum(each) <= 48 * 28 + 8
+    assert sum(each) <= 56 * 28 + 12
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,9 @@ def test_compiled_and_interpreted_verdicts_and_states_are_the_same(
     make, compiled_kernel, monkeypatch
 ):
     stream, outcomes = eventful(), []
-    for one in (compiled_kernel("quality"), kernels.interpreted("quality")):
-        monkeypatch.setattr(quality, "kernel", one)
+    for one in (compiled_kernel, kernels.interpreted):
+        monkeypatch.setattr(quality, "kernel", one("quality"))
+        monkeypatch.setattr(quality, "gaps", one("gaps"))
         stage = make()
         (codes,) = walked(stage, judge, stream)
         outcomes.append([codes, *stage.state.values()])
@@ -435,6 +436,43 @@ def test_noise_is_found_on_a_smooth_sensor_and_ends():
     assert (codes[:2000] == OK).all()
     assert share(codes[2050:2400], NOISE) > 0.9
     assert share(codes[2460:], OK) == 1
+
+
+def test_what_shakes_several_is_the_machine_and_usual_from_then_on():
+    values = np.column_stack([oil(30), oil(30, seed=7) + 20.0])
+    shaken = values.copy()
+    for first, last in ((2000, 2400), (4000, 4400)):
+        shaken[first:last] += np.random.default_rng(first).normal(0, 1.5, (400, 2))
+    (codes,) = walked(Quality(2), judge, story(shaken, every_s=MINUTES_5))
+    assert share(codes, NOISE) < 0.001
+    alone = np.column_stack([shaken[:, 0], values[:, 1]])
+    (codes,) = walked(Quality(2), judge, story(alone, every_s=MINUTES_5))
+    assert share(codes[2050:2400, 0], NOISE) > 0.9
+    assert NOISE not in codes[:, 1]
+
+
+def test_a_whole_step_among_many_between_is_not_believed():
+    values = oil()
+    values[2000:2500] = np.round(values[2000:2500] / 1000, 4)
+    values[2100] = 0.1
+    codes = said(values, resolution=[0.1, 0])
+    assert (codes[2000:2500] == UNIT).mean() > 0.99
+    assert codes[2100] == UNIT
+
+
+def test_the_wind_does_not_rest_with_the_machine_but_a_calm_may_last():
+    wind = np.round(np.abs(oil(20, seed=3) - 45.0), 1)
+    power = np.where(np.arange(len(wind)) < 3000, 100.0 + np.arange(len(wind)) % 7, 0.0)
+    wind[3000:4000] = 1.8
+    wind[4500:] = 0.0
+    both = np.column_stack([wind, power])
+    when = {"moving_sensor": 1, "moving_above": 5.0, "stuck_s": [NAN, 0]}
+    (codes,) = walked(Quality(2, **when, restless=[1, 0]), judge, story(both, every_s=MINUTES_5))
+    assert (codes[:3000, 0] == OK).all()
+    assert (codes[3100:4000, 0] == STUCK).all()
+    assert STUCK not in codes[4500:, 0]
+    (codes,) = walked(Quality(2, **when), judge, story(both, every_s=MINUTES_5))
+    assert STUCK not in codes
 
 
 def test_a_vibration_that_grows_rougher_may_be_the_machines():
