@@ -112,7 +112,7 @@ class ClassMonitor:
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
         blame = stages.attribution.walk(rows, times, found.residuals, *sides)
-        shared = stages.siblings.walk(rows, *sides)
+        shared = stages.siblings.walk(rows, charted.alone, charted.besides)
         severities, health = stages.health_of(
             rows, times, self._panel.severities(scores, excused(blame, shared)), found
         )
