@@ -11,6 +11,7 @@ whose own noise is then so small that one or two percent of the wind are seen::
 
     z = (given - felt) / σ        a ← a + λ (clip(z) - a)        score = max(0, a / spread)
 
+z is clipped at 2 σ, for gusts of a storm are wider than σ, which is learnt in all weathers.
 One-sided: only too little made of much is a loss. Too much made of little would be an instrument
 that reads low, for which machines have other charts.
 
@@ -175,7 +176,7 @@ class YieldChartFleet(EwmaMultichartFleet):
         *,
         scale_s: float = 6 * 86400.0,
         learn_s: float = 16 * 86400.0,
-        clip: float = 4.0,
+        clip: float = 2.0,
         least: float = 1.0,
     ) -> None:
         check_number("scale_s", scale_s, 1e-3, 1e9)

@@ -56,7 +56,8 @@ class Inverse:
         ``shown`` and ``full`` f8[n, S] are believed values, as reported and filled in.
         """
         given = np.where(works, shown[:, self._given], np.nan)
-        felt = full[:, self._shown]
+        # At rest blades stand elsewhere: that belongs neither to what is usual nor to its span.
+        felt = np.where(works[:, np.newaxis], full[:, self._shown], np.nan)
         return self._regression.walk(rows, times, given, felt, works.astype(np.uint8))
 
     def accept(self, row: int, sensors: Sequence[int]) -> None:

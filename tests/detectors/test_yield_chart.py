@@ -55,7 +55,11 @@ def test_what_is_left_has_no_memory_of_the_weather():
     """Judged the other way round, by the noisy one, it has: that regression is too flat."""
     wind, shown = turbine()
     z, _ = missing(wind, shown)
-    rows, times, ones = np.zeros(WEEK, np.int32), np.arange(WEEK) * MINUTE_NS, np.ones(WEEK, np.uint8)
+    rows, times, ones = (
+        np.zeros(WEEK, np.int32),
+        np.arange(WEEK) * MINUTE_NS,
+        np.ones(WEEK, np.uint8),
+    )
     turned = inverse(1).walk(rows, times, np.cbrt(shown[:, 0]), wind[:, None], ones)
     hours = [x[-2 * 1440 :].reshape(-1, 60) for x in (z, turned)]
     spread = [np.nanmean(x, axis=1).std() * np.sqrt(60) / np.nanstd(x) for x in hours]
@@ -79,9 +83,7 @@ def test_what_is_not_to_be_judged_is_neither_judged_nor_learnt():
 
 
 @settings(max_examples=30)
-@given(
-    readings(3, [NAN, 0.0, 3.0, 5.0, 8.0, 11.0]), st.lists(st.integers(0, 60), max_size=4)
-)
+@given(readings(3, [NAN, 0.0, 3.0, 5.0, 8.0, 11.0]), st.lists(st.integers(0, 60), max_size=4))
 def test_turns_make_no_difference_and_machines_do_not_touch(stream: Readings, cuts):
     """The regression is two stages; what each promises, both keep together."""
 
