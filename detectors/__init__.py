@@ -22,10 +22,12 @@ from detectors.rolling_zscore import RollingZScore, RollingZScoreFleet
 from detectors.seasonal_novelty import SeasonalNovelty, SeasonalNoveltyFleet
 from detectors.shewhart import Shewhart, ShewhartFleet
 from detectors.spe import Spe, SpeFleet
+from detectors.yield_chart import YieldChartFleet
 
 DETECTORS: dict[str, type[FleetDetector]] = {
     "ewma_multichart": EwmaMultichartFleet,
     "adjusted_multichart": AdjustedMultichartFleet,
+    "yield_chart": YieldChartFleet,
     "half_space_trees": HalfSpaceTreesFleet,
     "rolling_zscore": RollingZScoreFleet,
     "ewma_chart": EwmaChartFleet,

@@ -174,7 +174,8 @@ class FleetDetector(Fleet):
 
     reads: ClassVar[str] = "residuals"
     """What its values are: ``values`` as reported and believed, ``residuals`` standardised against
-    the context, or ``adjusted``, what is left of those when the other sensors are known too."""
+    the context, ``adjusted``, what is left of those when the other sensors are known too, or
+    ``yields``, how much more it was given than the machine shows to have felt."""
 
     @property
     def n_scores(self) -> int:

@@ -109,7 +109,7 @@ class ClassMonitor:
         scores = self._columns.empty(len(rows))
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
-        shared = stages.siblings.walk(rows, *sides)
+        shared = stages.siblings.walk(rows, charted.alone, charted.besides)
         blame = stages.attribution.walk(
             rows, times, found.residuals, *sides, found.resting, shared.together
         )

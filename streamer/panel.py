@@ -37,9 +37,14 @@ class Panel:
     def run_frozen(self, rows: Rows, times: Times, found: Findings, scores: Values) -> Charted:
         """Run all charts whose reference freezes by itself; they need no gate."""
         shape = found.residuals.shape
+        silent, never = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
         charted = Charted(
-            *(np.full(shape, np.nan) for _ in range(2)),
-            *(np.zeros(shape, dtype=np.int64) for _ in range(2)),
+            alone=silent.copy(),
+            beside=silent.copy(),
+            alone_since=never.copy(),
+            beside_since=never.copy(),
+            taken=silent,
+            taken_since=never,
         )
         always = np.ones(len(rows), dtype=np.uint8)
         for key in self.frozen:
@@ -83,6 +88,8 @@ def sides(charted: Charted, detector: FleetDetector) -> tuple[Values, Times]:
     """Where it stands what a multichart says: its signed severities, and since when."""
     if detector.reads == "adjusted":
         return charted.beside, charted.beside_since
+    if detector.reads == "yields":
+        return charted.taken, charted.taken_since
     return charted.alone, charted.alone_since
 
 

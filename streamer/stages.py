@@ -33,6 +33,7 @@ from detectors.siblings import Shared, Siblings
 from streamer.config import MachineClass
 from streamer.explaining import context_of
 from streamer.instrument import Doubt, InstrumentWatch
+from streamer.inverse import Inverse
 from streamer.records import Times
 from streamer.service import STAGE, ServiceWatch, hidden
 
@@ -53,6 +54,15 @@ class Charted(NamedTuple):
     alone_since: Times
     """Since when it has been away, ns."""
     beside_since: Times
+    taken: Values
+    """Severity of what is missing of it, for what the machine is given; never below zero."""
+    taken_since: Times
+
+    @property
+    def besides(self) -> Values:
+        """The strangest of what speaks beside the residuals alone; what is missing is below."""
+        strangest: Values = np.where(self.taken > np.abs(self.beside), -self.taken, self.beside)
+        return np.where(np.isnan(self.beside), -self.taken, strangest)
 
 
 class Block(NamedTuple):
@@ -110,6 +120,8 @@ class Findings(NamedTuple):
     """What the context does not explain of them, standardised."""
     adjusted: Values
     """What the other sensors do not explain of those either; only where a row is whole."""
+    yields: Values
+    """How much more was given than the machine shows to have felt, in the column that shows it."""
     whole: NDArray[np.intp]
     """The readings that complete a row of all sensors, …"""
     samples: Values
@@ -158,6 +170,7 @@ class Stages:
             required=explaining if any(explaining) else judged,
         )
         self.context = context_of(config)
+        self.inverse = Inverse.of(config)
         self.samples = Assembler(n, max_age_s=age_s, sample_s=sample_s, required=judged)
         self.adjustment = RegressionAdjustment(
             len(self.health), learn_s=config.context.adjust_s, moment_s=config.context.moment_s
@@ -191,15 +204,22 @@ class Stages:
         if self.adjusts:
             learn = np.ones(len(whole), dtype=np.uint8)
             adjusted[whole] = self.adjustment.walk(rows[whole], times[whole], samples, learn)
+        operating = self._moves(full) & ~apart
+        yields = np.full(adjusted.shape, np.nan)
+        if self.inverse is not None:
+            yields[:, self.inverse.speaks_of] = self.inverse.walk(
+                rows, times, shown, full, due.astype(np.bool_) & operating
+            )
         return Findings(
             values=self.judged(shown),
             residuals=self.judged(residuals),
             adjusted=adjusted,
+            yields=yields,
             whole=whole,
             samples=samples,
             expected=expected,
             band=band,
-            operating=(self._moves(full) & ~apart).astype(np.uint8),
+            operating=operating.astype(np.uint8),
             resting=self._rests(full),
         )
 
@@ -279,6 +299,8 @@ class Stages:
         tied = self.adjustment.tied(row, judged)
         for detector in self.detectors.values():
             detector.accept(row, tied if detector.reads == "adjusted" else judged)
+        if self.inverse is not None:
+            self.inverse.accept(row, sensors)
         self._as_new(row, judged)
 
     def _as_new(self, row: int, judged: Sequence[int]) -> None:
@@ -303,7 +325,8 @@ class Stages:
         """
         del sensors
         stages = (self.samples, self.adjustment, self.attribution, self.siblings, self.gate)
-        for fleet in (*self.context.fleets().values(), *stages, *self.detectors.values()):
+        contexts = [*self.context.fleets().values(), *self._of_inverse().values()]
+        for fleet in (*contexts, *stages, *self.detectors.values()):
             fleet.forget(row)
         self._as_new(row, ())
 
@@ -314,12 +337,16 @@ class Stages:
         stages += [self.adjustment.ready] if self.adjusts else []
         return sum(ready(row) for ready in stages) / len(stages)
 
+    def _of_inverse(self) -> dict[str, Fleet]:
+        return {} if self.inverse is None else self.inverse.fleets()
+
     def _fleets(self) -> dict[str, Fleet]:
         return {
             "quality": self.quality,
             "instrument": self.instrument,
             "assemble": self.assemble,
             **self.context.fleets(),
+            **self._of_inverse(),
             "samples": self.samples,
             "adjustment": self.adjustment,
             "attribution": self.attribution,

@@ -118,6 +118,8 @@ class Explainer:
         if isinstance(detector, EwmaMultichartFleet):
             signed, since = sides(block.charted, detector)
             side, onset_ns = _direction(float(signed[i, which])), int(since[i, which])
+        if detector.reads == "yields":
+            side = "below"  # what is missing of it
         component, health = self._health(block, i, which)
         evidence = Evidence(
             sensor=self._names[sensor],
@@ -167,6 +169,8 @@ def _sentence(told: Evidence, unit: str, reads: str) -> str:
     'oil is 66.2 °C, 4.1 °C above the 62.1 ± 0.42 °C that its context explains; also gear'
     >>> _sentence(told, "°C", "adjusted")
     'oil is 66.2 °C, 62.1 ± 0.42 °C expected: above what the other sensors explain; also gear'
+    >>> _sentence(told, "°C", "yields")
+    'oil is 66.2 °C, 62.1 ± 0.42 °C expected: on average too little for what is given; also gear'
     """
     unit = f" {unit}" if unit else ""
     is_ = f"{told.sensor} is {_number(told.value)}{unit}"
@@ -182,6 +186,8 @@ def _beside(told: Evidence, unit: str, reads: str) -> str:
     expected = f"{told.expected:.4g}{band}{unit}"
     if reads == "adjusted":
         return f", {expected} expected: {told.direction} what the other sensors explain"
+    if reads == "yields":
+        return f", {expected} expected: on average too little for what is given"
     off = told.value - told.expected
     if _direction(off) == told.direction:
         return f", {abs(off):.2g}{unit} {told.direction} the {expected} that its context explains"

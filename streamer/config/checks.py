@@ -161,7 +161,21 @@ def _context(one: MachineClass, path: Path) -> Iterator[Problem]:
         if sensor.rests and one.moving is None:
             sentence = "needs the class's moving, which tells when the machine rests"
             yield Problem((*at, "rests"), sentence)
+        yield from _shown_by(one, name, at)
         yield from _slots(one, name, at)
+
+
+def _shown_by(one: MachineClass, name: str, at: Path) -> Iterator[Problem]:
+    shown_by = one.sensors[name].shown_by or ()
+    first = next(n for n, sensor in one.sensors.items() if sensor.shown_by) if shown_by else name
+    if first != name:
+        yield Problem((*at, "shown_by"), f"stands at {first} already, one sensor may have it")
+    for i, wanted in enumerate(shown_by):
+        others = [n for n in one.sensors if n != name]
+        known = one.health if i == 0 else others
+        if wanted not in known or wanted == name:
+            what = "judged sensor" if i == 0 else "other sensor"
+            yield Problem((*at, "shown_by", i), unknown(wanted, known, what))
 
 
 def _slots(one: MachineClass, name: str, at: Path) -> Iterator[Problem]:

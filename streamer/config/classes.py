@@ -103,6 +103,10 @@ class Sensor(Section):
     instrument. Needs ``moving``."""
     follower: Name | None = None
     """The sensor that this one takes along when it really moves, as a bearing follows its oil."""
+    shown_by: Annotated[tuple[Name, ...], AfterValidator(some), Field(strict=False)] | None = None
+    """Of what the machine lives on, as wind: the sensors that show how much of it was felt, those
+    which tell how much it carries, as ambient temperature, included. Where too little is made of
+    it, the first of them is named. For one sensor of a class."""
     resolution: Annotated[float, Field(ge=0)] = 0.0
     """Smallest step the instrument can show; 0: unknown."""
     stuck_s: Seconds | None = None
@@ -203,8 +207,8 @@ class MachineRule(Section):
     kind: Literal["machine"]
     """``machine``."""
     detectors: Annotated[tuple[str, ...], AfterValidator(some), Field(strict=False)]
-    """Which detectors may raise it; by default the two multicharts, where there are none those with
-    a frozen reference, or else all."""
+    """Which detectors may raise it; by default the two multicharts and the yield_chart, where there
+    are none those with a frozen reference, or else all."""
     hold_s: Seconds = 600.0
     """How long the severity must stay before the alert fires."""
     keep_firing_s: Seconds = 1800.0
@@ -242,9 +246,11 @@ RULES: Mapping[str, type[AlertRule]] = {
 }
 """``kind`` of an alert rule → the model of its section."""
 
-ALARMING = ("ewma_multichart", "adjusted_multichart")
+ALARMING = ("ewma_multichart", "adjusted_multichart", "yield_chart")
 """Detectors that raise machine alerts by default, where a class has one of them."""
-DEFAULT_DETECTORS = (*ALARMING, "rolling_zscore", "half_space_trees")
+DEFAULT_DETECTORS = ("ewma_multichart", "adjusted_multichart", "rolling_zscore", "half_space_trees")
+OF_YIELD = "yield_chart"
+"""Is a default too where a sensor is shown by others."""
 DEFAULT_ALERTS = {"machine_fault": "machine", "instrument_fault": "instrument", "silent": "silent"}
 """Name → kind of the rules of a class that names none."""
 
@@ -281,7 +287,7 @@ class MachineClass(Section):
     """Component → its sensors, for the health index; by default one, machine, of all judged."""
     detectors: Annotated[Mapping[str, SerializeAsAny[DetectorConfig]], AfterValidator(some)]
     """Detector → its section; by default ewma_multichart, adjusted_multichart, rolling_zscore and
-    half_space_trees."""
+    half_space_trees, and yield_chart where a sensor is ``shown_by`` others."""
     alerts: Mapping[Name, AlertRule]
     """Name → rule; by default machine_fault, instrument_fault and silent."""
 

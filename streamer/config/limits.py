@@ -26,6 +26,7 @@ from detectors.calibration import (
 from detectors.ewma_chart import EwmaChartFleet
 from detectors.ewma_multichart import EwmaMultichartFleet
 from detectors.siblings import LEAST
+from detectors.yield_chart import YieldChartFleet
 from streamer.config.detectors import DetectorConfig
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def _in_theory(config: DetectorConfig, n_sensors: int, arl0: float) -> float | N
 
 
 def _is_multichart(config: DetectorConfig) -> bool:
-    return issubclass(getattr(config, "detector", object), EwmaMultichartFleet)
+    """Whether the law is that of a detector: not of the yield chart, which has one time scale."""
+    kind = getattr(config, "detector", object)
+    return issubclass(kind, EwmaMultichartFleet) and not issubclass(kind, YieldChartFleet)
 
 
 def _law(spec: MachineClass) -> Law:

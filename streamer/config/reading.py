@@ -20,6 +20,7 @@ from streamer.config.classes import (
     ALARMING,
     DEFAULT_ALERTS,
     DEFAULT_DETECTORS,
+    OF_YIELD,
     RULES,
     SilentRule,
 )
@@ -101,7 +102,7 @@ class ConfigReading:
     def _opened_class(self, raw: object, place: Place) -> object:
         if not isinstance(raw, dict):
             return raw
-        detectors = _or_default(raw.get("detectors"), dict.fromkeys(DEFAULT_DETECTORS))
+        detectors = _or_default(raw.get("detectors"), _default_detectors(raw.get("sensors")))
         alerts = _or_default(raw.get("alerts"), {n: {"kind": k} for n, k in DEFAULT_ALERTS.items()})
         names = list(detectors) if isinstance(detectors, dict) else []
         return raw | {
@@ -170,6 +171,13 @@ def _by_place(placed: tuple[tuple[int, int] | None, Problem]) -> tuple[int, int]
 
 def _or_default(raw: object, default: object) -> object:
     return default if raw is None else raw
+
+
+def _default_detectors(sensors: object) -> dict[str, None]:
+    """The sections of a class that names none, by its raw sensors."""
+    named = sensors.values() if isinstance(sensors, dict) else ()
+    shown = any(isinstance(sensor, dict) and sensor.get("shown_by") for sensor in named)
+    return dict.fromkeys((*DEFAULT_DETECTORS, OF_YIELD) if shown else DEFAULT_DETECTORS)
 
 
 def _with(data: object, place: Place, value: object) -> object:

@@ -246,6 +246,20 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
             ),
         ),
         (
+            {"sensors": "rate: {range: [0, 1], role: context, shown_by: [flo]}"},
+            (
+                "12:55: classes.pump.sensors.rate.shown_by[0]: "
+                "is no known judged sensor, did you mean flow?"
+            ),
+        ),
+        (
+            {"sensors": "rate: {range: [0, 1], shown_by: [flow, rate]}"},
+            (
+                "12:46: classes.pump.sensors.rate.shown_by[1]: is no known other sensor, "
+                "allowed are flow"
+            ),
+        ),
+        (
             {"pump": "context: {bins: 3}"},
             "9:21: classes.pump.context.bins: is for the method slots, this class's is regression",
         ),

@@ -15,6 +15,7 @@ MACHINES = 4
 SMALL = {
     "ewma_multichart": {"scales_s": (2.0, 8.0), "learn_s": 40.0, "clip": 10.0},
     "adjusted_multichart": {"scales_s": (2.0, 8.0), "learn_s": 40.0, "clip": 10.0},
+    "yield_chart": {"scale_s": 8.0, "learn_s": 40.0, "clip": 10.0},
     "half_space_trees": {"n_trees": 3, "height": 4, "window_size": 20, "seed": 3},
     "rolling_zscore": {"window_size": 20, "grace_period": 8},
     "seasonal_novelty": {"step_s": 1.0, "grace_period": 8},
@@ -32,7 +33,7 @@ SMALL = {
 
 KINDS = {**DETECTORS, "river": RiverFleet}
 UNIVARIATE = [name for name, kind in KINDS.items() if kind.univariate]
-ABOUT_ZERO = {"ewma_multichart", "adjusted_multichart"}
+ABOUT_ZERO = {"ewma_multichart", "adjusted_multichart", "yield_chart"}
 """Those that take values for residuals, which lie about zero if all is well."""
 
 every_kind = pytest.mark.parametrize("name", KINDS)

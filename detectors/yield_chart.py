@@ -1,0 +1,195 @@
+"""Yield chart: does the machine still make as much of what it is given as it used to?
+
+A rotor that stands out of the wind, or whose blades are worn, loses some percent of its power, and
+nothing else. Power as a function of wind cannot show that: a nacelle anemometer stands at one point
+of a gusty wind, so that wind is the noisiest sensor of all, and a regression on a noisy
+variable is flat (attenuated) and leaves the weather in its residuals. The other direction is the
+right one: from power, speed and blade angle, which are exact, follows the wind that the rotor
+feels, and what the anemometer adds to it is noise without memory (`InverseRegression`). Its
+residual is averaged for days by an EWMA chart, `detectors.ewma_multichart` with one time scale,
+whose own noise is then so small that one or two percent of the wind are seen::
+
+    z = (given - felt) / σ        a ← a + λ (clip(z) - a)        score = max(0, a / spread)
+
+z is clipped at 2 σ, for gusts of a storm are wider than σ, which is learnt in all weathers.
+One-sided: only too little made of much is a loss. Too much made of little would be an instrument
+that reads low, for which machines have other charts.
+
+Sources: Krutchkoff 1967, Classical and inverse regression methods of calibration, Technometrics 9;
+Soltani et al. 2013, Estimation of rotor effective wind speed, IEEE Trans. Control Systems
+Technology 21; Roberts 1959 for the chart.
+
+It cannot see what shows in the sensors that tell what was felt as it would in more input; and a
+given sensor that reads high looks as a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from detectors.base import Fleet, Mask, Rows, Times, Values, check_number
+from detectors.basis import ContextBasis
+from detectors.context import RegressionContext
+from detectors.ewma_multichart import EwmaMultichartFleet, Signed
+
+LAG_S = 1800.0
+"""Of the low-passes that `ContextBasis` wants; they are not used."""
+
+
+class InverseRegression:
+    """What should be given, judging by what the machine shows to have felt of it?
+
+    The regression is that of `detectors.context.RegressionContext`, on levels and bends of the
+    sensors that show it: input that acts at once needs no low-passes.
+
+    Parameters
+    ----------
+    shown_by
+        How many sensors show what was felt.
+    least
+        The smallest span of each of them, in its unit; its resolution.
+    floor
+        The smallest σ of what is given, in its unit; its resolution.
+    knots, warm_s
+        As for `ContextBasis`.
+    moment_s, learn_s, familiar, renew_s
+        As for `RegressionContext`; only readings that may be learnt count as learnt.
+
+    Examples
+    --------
+    Half of what is given is felt, exactly; what is given is read with noise. Then a fifth is lost:
+
+    >>> inverse = InverseRegression(1, warm_s=6000, moment_s=60, learn_s=54_000)
+    >>> for fleet in inverse.fleets().values():
+    ...     fleet.reserve(1)
+    >>> rng = np.random.default_rng(1)
+    >>> wind = rng.uniform(4, 12, 1200)
+    >>> felt = 0.5 * np.where(np.arange(1200) < 1100, wind, 0.8 * wind)[:, None]
+    >>> given = wind + rng.normal(size=1200)
+    >>> times = np.arange(1200) * 60_000_000_000
+    >>> z = inverse.walk(np.zeros(1200, np.int32), times, given, felt, np.ones(1200, np.uint8))
+    >>> float(np.nanmean(z[1000:1100]).round(1)), bool(np.nanmean(z[1100:]) > 1)
+    (-0.1, True)
+    """
+
+    def __init__(
+        self,
+        shown_by: int,
+        *,
+        least: Sequence[float] | None = None,
+        floor: float = 0.0,
+        knots: int = 3,
+        warm_s: float = 3 * 86400.0,
+        moment_s: float = 600.0,
+        learn_s: float = 20 * 86400.0,
+        familiar: float = 0.05,
+        renew_s: float = 2 * 86400.0,
+    ) -> None:
+        self._basis = ContextBasis(
+            shown_by,
+            context=range(shown_by),
+            least=least,
+            knots=knots,
+            lags_s=[LAG_S],
+            warm_s=warm_s,
+        )
+        ends = self._basis.start[:-1]
+        bends = [range(at, at + knots + 3) for at in ends]
+        self._used = np.array([0, *(feature for block in bends for feature in block)])
+        self._regression = RegressionContext(
+            1,
+            depth=[len(self._used)],
+            floor=[floor],
+            moment_s=moment_s,
+            learn_s=learn_s,
+            familiar=familiar,
+            renew_s=renew_s,
+        )
+
+    def fleets(self) -> Mapping[str, Fleet]:
+        """Its stages, which hold all of its state."""
+        return {"basis": self._basis, "regression": self._regression}
+
+    def walk(self, rows: Rows, times: Times, given: Values, shown: Values, learn: Mask) -> Values:
+        """How much more was given than the machine shows to have felt, f8[n], in σ.
+
+        ``given`` f8[n] is NaN where nobody shall judge it, ``shown`` f8[n, shown_by] what its
+        sensors said last; rows with ``learn`` may be learnt.
+        """
+        features, valid = self._basis.walk(rows, times, np.ascontiguousarray(shown))
+        whole = valid == self._basis.n_features
+        known = np.where(whole, len(self._used), 0).astype(np.int32)
+        column = np.ascontiguousarray(given)[:, np.newaxis]
+        used = np.ascontiguousarray(features[:, self._used])
+        said = self._regression.walk(rows, times, column, column, used, known, learn)
+        missing: Values = said.residuals[:, 0]
+        return missing
+
+    def accept(self, row: int) -> None:
+        """Let the level and gain of what is given be learnt anew, if they have changed."""
+        self._regression.accept(row)
+
+
+class YieldChartFleet(EwmaMultichartFleet):
+    """EWMA chart of how much less the machine makes of what it is given than it used to.
+
+    Speaks of the sensor that shows best what was felt, and of no other.
+
+    Parameters
+    ----------
+    scale_s
+        Time constant of the average: losses are of percents, and last. [s]
+    learn_s
+        Over how much time of residuals its spread is learnt. [s]
+    clip
+        Residuals count no further out than this. [σ]
+    least
+        The smallest factor by which the average may spread wider than over independent residuals.
+
+    Raises
+    ------
+    ValueError
+        A parameter out of its range.
+
+    Examples
+    --------
+    >>> chart = YieldChartFleet(1, scale_s=100, learn_s=1000)
+    >>> chart.reserve(1)
+    >>> z = np.random.default_rng(1).standard_normal((1900, 1))
+    >>> z[1200:1500] -= 1
+    >>> z[1500:] += 1
+    >>> rows, times = np.zeros(1900, np.int32), np.arange(1900) * 10**9
+    >>> scores = chart.walk(rows, times, z, np.ones(1900, np.uint8))[:, 0]
+    >>> bool(scores[1300:1500].max() == 0), bool(scores[1700] > 3)
+    (True, True)
+    """
+
+    name: ClassVar[str] = "yield_chart"
+    reads: ClassVar[str] = "yields"
+
+    def __init__(
+        self,
+        n_sensors: int,
+        *,
+        scale_s: float = 6 * 86400.0,
+        learn_s: float = 16 * 86400.0,
+        clip: float = 2.0,
+        least: float = 1.0,
+    ) -> None:
+        check_number("scale_s", scale_s, 1e-3, 1e9)
+        super().__init__(
+            n_sensors, scales_s=[scale_s], learn_s=learn_s, clip=clip, least=least, doubt=0.0
+        )
+
+    def _chart(
+        self, rows: Rows, times: Times, values: Values, learn: Mask, said: Signed, *, score: bool
+    ) -> None:
+        super()._chart(rows, times, values, learn, said, score=score)
+        np.maximum(said.scores, 0.0, out=said.scores)
+
+    def ready(self, row: int) -> float:
+        """Share of the learning that is done before the chart speaks of its one sensor."""
+        return float(min(self.state["learnt_s"][row].max() / self.learn_s, 1.0))
