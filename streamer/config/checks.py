@@ -189,7 +189,7 @@ def _slots(one: MachineClass, name: str, at: Path) -> Iterator[Problem]:
         if one.context.method != "slots":
             sentence = f"is for the context method slots, this class's is {one.context.method}"
             yield Problem((*at, key), sentence)
-        elif sensor.role in ("context", "state"):
+        elif name not in one.health:
             sentence = "is for sensors with role health, this one is not judged"
             yield Problem((*at, key), sentence)
         elif wanted == name:

@@ -77,9 +77,10 @@ class Sensor(Section):
 
     unit: Annotated[str, Field(max_length=32)] = ""
     """Unit of its values, for people."""
-    role: Literal["health", "context", "both", "state"] = "health"
-    """``health`` sensors are judged; ``context`` sensors say what the machine is doing; ``both``
-    are judged, and context of the sensors that stand after them; ``state`` is neither: see regime.
+    role: Literal["health", "context", "both", "covariate", "state"] = "health"
+    """``health`` sensors are judged; ``context`` sensors say what the machine is doing, and explain
+    all that are; ``both`` are judged, and context of the sensors that stand after them;
+    ``covariate`` sensors are that context only, and not judged; ``state`` is neither: see regime.
     """
     range: Annotated[tuple[float, float], BeforeValidator(_range), AfterValidator(_ordered)] = (
         Field(examples=["`range: [0, 60]`"])
@@ -312,10 +313,13 @@ class MachineClass(Section):
 
     @property
     def explaining(self) -> tuple[str, ...]:
-        """The sensors that explain others, in the order in which they do: context, then both."""
+        """The sensors that explain others: those that explain all, then those what is after them."""
         roles = [(name, sensor.role) for name, sensor in self.sensors.items()]
         return tuple(
-            name for wanted in ("context", "both") for name, role in roles if role == wanted
+            name
+            for wanted in (("context",), ("both", "covariate"))
+            for name, role in roles
+            if role in wanted
         )
 
     @property
