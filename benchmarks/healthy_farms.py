@@ -20,6 +20,7 @@ from simulators import Scenario, load_scenario
 from simulators.weather import Climate
 from streamer.alerts import AlertBook, Rule, Why
 from streamer.config import MachineClass, load
+from streamer.config.classes import OF_YIELD, Sensor
 from streamer.evaluate.walk import columns
 from streamer.monitor import ClassMonitor
 from streamer.records import Evidence, Machine
@@ -30,8 +31,8 @@ FEW = ("wind_speed", "rotor_speed", "power", "ambient_temperature", "vibration")
 SOME = (*(f"pitch_angle_{i}" for i in (1, 2, 3)), "main_bearing_temperature")
 BEARINGS = ("gearbox_bearing_temperature", "generator_bearing_temperature", "gearbox_temperature")
 SENSORS = {4: (*FEW, "gearbox_temperature"), 10: (*FEW, *SOME, *BEARINGS)}
-"""Judged sensors → what is measured; 26: all of
-`config/benchmarks/turbine.yaml`."""
+"""Judged sensors → what is measured; 26: all of `config/benchmarks/turbine.yaml`, the covariate
+judged too."""
 MILD, ROUGH = "mild", "rough"
 START = {MILD: "2026-01-01T00:00:00Z", ROUGH: "2026-04-01T00:00:00Z"}
 ROUGH_CLIMATE = Climate(
@@ -84,6 +85,8 @@ class Walked:
         self._times: Times = np.concatenate([block.times for block in blocks])
         self._z = np.concatenate([block.residuals for block in blocks])
         self._z = np.ascontiguousarray(self._z[:, Stages(self.spec).health])
+        values = np.concatenate([block.values for block in blocks])
+        self._resting = Stages(self.spec).rests(values)
         self._alone = ALOFT * np.concatenate([block.charted.alone for block in blocks])
         self._beside = ALOFT * np.concatenate([block.charted.beside for block in blocks])
         self._strange = np.fmax(np.abs(self._alone), np.abs(self._beside))
@@ -103,11 +106,14 @@ class Walked:
         stages = Stages(self.spec)
         stages.reserve(len(self.machines))
         alone, beside = self._alone / limit, self._beside / limit
-        blame = stages.attribution.walk(self._rows, self._times, self._z, alone, beside)
         if siblings:
             shared = stages.siblings.walk(self._rows, alone, beside)
         else:
-            shared = Shared(np.zeros_like(blame), np.zeros(0, np.int64), np.zeros(0, np.int64))
+            nobody = np.zeros(alone.shape, np.uint8)
+            shared = Shared(nobody, np.zeros(0, np.int64), np.zeros(0, np.int64))
+        blame = stages.attribution.walk(
+            self._rows, self._times, self._z, alone, beside, self._resting, shared.together
+        )
         kept: Values = np.where(excused(blame, shared), 0.0, self._strange / limit)
         kept = np.where(np.isfinite(self._strange), kept, np.nan)
         severity: NDArray[np.float64] = np.fmax.reduce(kept, axis=1)
@@ -127,20 +133,25 @@ class Walked:
 def watched(n_sensors: int) -> MachineClass:
     """The class by which a farm is watched: the multicharts, with a limit that nothing reaches."""
     spec = load(config_path("benchmarks/turbine.yaml")).classes["turbine"]
-    heard = {key for rule in spec.machine_rules for key in rule.detectors}
+    heard = {key for rule in spec.machine_rules for key in rule.detectors} - {OF_YIELD}
     charts = {key: spec.detectors[key].model_copy(update={"limit": ALOFT}) for key in heard}
-    spec = spec.model_copy(update={"detectors": charts, "alerts": {}})
-    if n_sensors not in SENSORS:
-        return spec
-    plain = {"follower": None}
+    few = n_sensors in SENSORS
     kept = {
-        name: sensor.model_copy(
-            update=plain | ({"role": "health"} if name == "gearbox_temperature" else {})
-        )
+        name: _plain(sensor, alone=few, judged=few and name == "gearbox_temperature")
         for name, sensor in spec.sensors.items()
-        if name in SENSORS[n_sensors] or sensor.role == "state"
+        if not few or name in SENSORS[n_sensors] or sensor.role == "state"
     }
-    return spec.model_copy(update={"sensors": kept})
+    return spec.model_copy(update={"detectors": charts, "alerts": {}, "sensors": kept})
+
+
+def _plain(sensor: Sensor, *, alone: bool, judged: bool) -> Sensor:
+    """A sensor without what hangs on sensors that may not be measured."""
+    without: dict[str, str | None] = {"shown_by": None}
+    if alone:
+        without["follower"] = None
+    if judged or sensor.role == "covariate":
+        without["role"] = "health"
+    return sensor.model_copy(update=without)
 
 
 def _blocks(story: Scenario, spec: MachineClass, machines: list[Machine]) -> Iterator[Block]:

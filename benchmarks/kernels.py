@@ -22,6 +22,7 @@ HASTY: dict[str, Any] = {"scales_s": (2.5, 15.0, 60.0, 240.0), "learn_s": 500.0}
 OURS: dict[str, dict[str, Any]] = {
     "ewma_multichart": HASTY,
     "adjusted_multichart": HASTY,
+    "yield_chart": {"scale_s": 60.0, "learn_s": 500.0},
     "seasonal_novelty": {"step_s": 1.0},
     "half_space_trees": {"height": 8},
     "rolling_zscore": {"window_size": 250},
@@ -31,6 +32,7 @@ where the same is compared."""
 WARM_UP = {
     "ewma_multichart": 502,
     "adjusted_multichart": 502,
+    "yield_chart": 502,
     "half_space_trees": 251,
     "rolling_zscore": 251,
     "ewma_chart": 301,
@@ -224,6 +226,7 @@ def _page_hinkley() -> Walk:
 RIVERS: dict[str, tuple[str, Callable[[], Walk]]] = {
     "ewma_multichart": ("four of stats.EWMean, no chart", _exponentials),
     "adjusted_multichart": ("four of stats.EWMean, no chart", _exponentials),
+    "yield_chart": ("stats.EWMean and stats.EWVar, no chart", _exponential),
     "half_space_trees": ("anomaly.HalfSpaceTrees", _half_space_trees),
     "rolling_zscore": ("utils.Rolling of stats.Mean and stats.Var", _rolling),
     "ewma_chart": ("stats.EWMean and stats.EWVar, no chart", _exponential),

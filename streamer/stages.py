@@ -220,7 +220,7 @@ class Stages:
             expected=expected,
             band=band,
             operating=operating.astype(np.uint8),
-            resting=self._rests(full),
+            resting=self.rests(full),
         )
 
     def health_of(
@@ -241,7 +241,7 @@ class Stages:
         moves: NDArray[np.bool_] = full[:, self._moving[0]] > self._moving[1]
         return moves
 
-    def _rests(self, full: Values) -> Mask:
+    def rests(self, full: Values) -> Mask:
         """Whether the machine is known to rest, or to work, u1[n]."""
         if self._moving is None:
             return np.full(len(full), UNKNOWN, dtype=np.uint8)

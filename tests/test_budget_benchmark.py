@@ -45,7 +45,8 @@ def test_a_replayed_limit_raises_the_alerts_that_the_monitor_raises(walked):
 
 
 def test_a_machine_alone_is_not_excused_with_its_siblings(walked):
-    assert walked.alarms(LIMIT, [DELAYS], siblings=False) > walked.alarms(LIMIT, [DELAYS])
+    limit = 2.5  # below it nearly all is put down to instruments
+    assert walked.alarms(limit, [DELAYS], siblings=False) > walked.alarms(limit, [DELAYS])
 
 
 def test_the_farm_has_so_many_judged_sensors_and_the_healthy_scenario():

@@ -313,7 +313,7 @@ class MachineClass(Section):
 
     @property
     def explaining(self) -> tuple[str, ...]:
-        """The sensors that explain others: those that explain all, then those what is after them."""
+        """The sensors that explain others: first those that explain all, each in its order."""
         roles = [(name, sensor.role) for name, sensor in self.sensors.items()]
         return tuple(
             name

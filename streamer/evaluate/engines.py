@@ -152,7 +152,9 @@ def machine_rule(config: MachineClass) -> Rule:
 def sensor_facts(config: MachineClass) -> list[SensorFacts]:
     """What a baseline is told of the sensors: nothing that the product is not told too."""
     return [
-        SensorFacts(name, sensor.unit, sensor.low, sensor.high, sensor.role in ("context", "covariate"))
+        SensorFacts(
+            name, sensor.unit, sensor.low, sensor.high, sensor.role in ("context", "covariate")
+        )
         for name, sensor in config.sensors.items()
     ]
 

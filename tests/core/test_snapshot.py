@@ -88,7 +88,7 @@ def test_one_of_another_format_is_passed_over(tmp_path: Path, monkeypatch, caplo
         patch.setattr(snapshot, "FORMAT", 99)
         save(tmp_path, taken(2))
     assert load(tmp_path, nothing_wrong).turn == 1
-    assert "format 99, this Telltale reads 1 only" in caplog.text
+    assert "format 99, this Telltale reads 2 only" in caplog.text
 
 
 def test_one_that_is_objected_to_is_put_aside(tmp_path: Path, caplog):
