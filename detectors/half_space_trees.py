@@ -87,7 +87,7 @@ class HalfSpaceTreesFleet(FleetDetector):
     >>> times = np.arange(100) * 10**9
     >>> fleet.learn(rows, times, near_0)
     >>> fleet.score(rows[:2], times[:2], np.array([[0.1, -0.2], [7.0, -7.0]])).round(3).tolist()
-    [[0.578], [0.996]]
+    [[0.511], [0.994]]
     """
 
     name: ClassVar[str] = "half_space_trees"
