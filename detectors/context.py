@@ -100,6 +100,10 @@ class RegressionContext(Fleet):
     ----------
     depth
         Per sensor: how many leading features explain it; 0: it is not judged.
+    assured
+        Per sensor: with how many of these its context must be familiar to be judged; without it,
+        with all. Beyond them it is judged by what it is extrapolated to, with the larger
+        ``√(1 + h)`` of that.
     floor
         Per sensor: the smallest σ, in its unit; its resolution.
     moment_s
@@ -137,6 +141,7 @@ class RegressionContext(Fleet):
         n_sensors: int,
         *,
         depth: Sequence[int],
+        assured: Sequence[int] | None = None,
         floor: Sequence[float] | None = None,
         moment_s: float = 600.0,
         learn_s: float = 20 * 86400.0,
@@ -151,6 +156,14 @@ class RegressionContext(Fleet):
         depths = per_sensor("depth", depth, n_sensors, 1).astype(np.int32)
         if not depths.any() or (depths < 0).any():
             raise ValueError(f"depth is {depths}, at least one sensor needs a feature")
+        sure = depths
+        if assured is not None:
+            sure = per_sensor("assured", assured, n_sensors, 1).astype(np.int32)
+        if (sure > depths).any() or (sure < np.minimum(depths, 1)).any():
+            raise ValueError(
+                f"assured is {list(map(int, sure))}, depth is {list(map(int, depths))}: "
+                "1 … depth of each judged sensor is allowed"
+            )
         self.moment_s, self.learn_s, self.familiar, self.renew_s = (
             moment_s,
             learn_s,
@@ -160,6 +173,7 @@ class RegressionContext(Fleet):
         self.p = int(depths.max())
         self._columns = {
             "depth": depths,
+            "assured": sure,
             "start": np.concatenate([[0], np.cumsum(depths)[:-1]]).astype(np.int32),
             "floor": np.maximum(per_sensor("floor", floor, n_sensors, 0.0), 1e-12),
         }
@@ -168,6 +182,7 @@ class RegressionContext(Fleet):
             "y": np.zeros(self.p),
             "aim": np.zeros(n_sensors),
             "lever": np.zeros(n_sensors),
+            "sure": np.zeros(n_sensors),
         }
 
     def schema(self) -> dict[str, Field]:
@@ -237,6 +252,12 @@ class RegressionContext(Fleet):
         """Per sensor: how many leading features explain it, i4[S]."""
         depth: NDArray[np.int32] = self._columns["depth"]
         return depth
+
+    @property
+    def assured(self) -> NDArray[np.int32]:
+        """Per sensor: how many of them must be familiar, i4[S]."""
+        assured: NDArray[np.int32] = self._columns["assured"]
+        return assured
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Let sensors learn their level and gain anew, if they have changed; the shape is kept."""

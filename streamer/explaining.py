@@ -69,6 +69,7 @@ class _Regression:
         self._regression = RegressionContext(
             len(names),
             depth=[self._depth(name, config, explaining) for name in names],
+            assured=[self._depth(name, config, _sure(config)) for name in names],
             floor=resolutions,
             moment_s=settings.moment_s,
             learn_s=settings.learn_s,
@@ -130,6 +131,13 @@ class _Regression:
             share = f"{int(-gathered[sensor]):,} of {whole:,.0f} moments"
             said.append(f"{self._names[sensor]} began late, {share}")
         return said
+
+
+def _sure(config: MachineClass) -> Sequence[str]:
+    """The explaining sensors before the first covariate, which may go where it never was."""
+    roles = [config.sensors[name].role for name in config.explaining]
+    first = roles.index("covariate") if "covariate" in roles else len(roles)
+    return config.explaining[:first]
 
 
 class _Slots:

@@ -15,6 +15,7 @@ def walk(
     valid: cython.const[cython.int][::1],
     learn: cython.const[cython.uchar][::1],
     depth: cython.const[cython.int][::1],
+    assured: cython.const[cython.int][::1],
     start: cython.const[cython.int][::1],
     floor: cython.const[cython.double][::1],
     moment_s: cython.double,
@@ -41,6 +42,7 @@ def walk(
     y: cython.double[::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
+    sure: cython.double[::1],
     residuals: cython.double[:, ::1],
     expected: cython.double[:, ::1],
     band: cython.double[:, ::1],
@@ -48,7 +50,8 @@ def walk(
     """Predict each value from its context, compare, and learn where the context is not known yet.
 
     Scratch: ``phi``, ``y`` [p] features and their solution; ``aim``, ``lever`` [S] the prediction
-    of every sensor and how far it is from what is known.
+    of every sensor and how far it is from what is known; ``sure`` [S] the same of those features
+    that must be.
     """
     i: cython.Py_ssize_t
     j: cython.Py_ssize_t
@@ -69,11 +72,11 @@ def walk(
                 phi[j] = y[j] = features[i, j]
                 far = max(far, fabs(phi[j]))
             solve(row, known, p, factor, y)
-            worst = predict(row, known, full, i, nan, depth, start, origin, target, y, aim, lever,
-                            learn_moments / 20.0, moments, renewing)  # fmt: skip
+            worst = predict(row, known, full, i, nan, depth, assured, start, origin, target, y, aim,
+                            lever, sure, learn_moments / 20.0, moments, renewing)  # fmt: skip
             judge(
                 row, times[i], i, values, familiar, renew_moments, level_s, floor, squares, freedom,
-                level, level_ns, renewing, aim, lever, residuals, expected, band,
+                level, level_ns, renewing, aim, lever, sure, residuals, expected, band,
             )  # fmt: skip
             if not learn[i] or known < p or far > largest:
                 continue
@@ -157,12 +160,14 @@ def predict(
     i: cython.Py_ssize_t,
     nan: cython.double,
     depth: cython.const[cython.int][::1],
+    assured: cython.const[cython.int][::1],
     start: cython.const[cython.int][::1],
     origin: cython.double[:, ::1],
     target: cython.float[:, ::1],
     y: cython.double[::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
+    sure: cython.double[::1],
     late: cython.double,
     moments: cython.double[::1],
     renewing: cython.double[:, :, ::1],
@@ -173,7 +178,7 @@ def predict(
     h: cython.double = 0.0
     worst: cython.double = 0.0
     for s in range(depth.shape[0]):
-        aim[s] = lever[s] = nan
+        aim[s] = lever[s] = sure[s] = nan
         if depth[s] == 0 or depth[s] > valid:
             continue
         if isnan(origin[row, s]) and said(full[i, s]):
@@ -185,6 +190,7 @@ def predict(
             h = length2(y, n)
         aim[s] = origin[row, s] + along(y, row, start[s], n, target)
         lever[s] = h
+        sure[s] = h if assured[s] == n else length2(y, assured[s])
         worst = max(worst, h)
     return worst
 
@@ -250,6 +256,7 @@ def judge(
     renewing: cython.double[:, :, ::1],
     aim: cython.double[::1],
     lever: cython.double[::1],
+    sure: cython.double[::1],
     residuals: cython.double[:, ::1],
     expected: cython.double[:, ::1],
     band: cython.double[:, ::1],
@@ -258,7 +265,7 @@ def judge(
     s: cython.Py_ssize_t
     z: cython.double
     for s in range(values.shape[1]):
-        if not lever[s] <= familiar or freedom[row, s] < 30.0:
+        if not sure[s] <= familiar or freedom[row, s] < 30.0:
             continue
         if renewing[row, s, 0] < 0.0 or 0.0 < renewing[row, s, 0] < renew_moments + 1.0:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors.context import RegressionContext
 from detectors.quality import NOISE, OK, SPIKE
 from streamer.stages import Stages
 from tests.core.plant import configured
@@ -99,3 +100,14 @@ def test_who_began_late_is_told_with_its_progress():
     nobody, codes = np.zeros(n, np.bool_), np.full((n, 4), OK, np.uint8)
     made.findings(np.zeros(n, np.int32), np.arange(n) * 10**10, values, codes, nobody)
     assert made.context.progress(0)[1:] == ["heat began late, 100 of 1,000 moments"]
+
+
+def test_a_covariate_explains_what_stands_after_it_and_is_not_judged():
+    text = TEXT.replace("oil: {unit: °C, role: both", "oil: {unit: °C, role: covariate")
+    made = Stages(configured(text=text).classes["pump"])
+    context = made.context.fleets()["context"]
+    assert isinstance(context, RegressionContext)
+    assert made.health == [PRESSURE, HEAT]
+    flow, oil = context.depth[PRESSURE], context.depth[HEAT]
+    assert (context.depth[OIL], oil > flow) == (0, True)
+    assert context.assured.tolist() == [0, flow, 0, flow], "the covariate may go where it likes"

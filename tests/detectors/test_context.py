@@ -174,6 +174,35 @@ def test_what_it_never_did_before_is_not_judged_and_then_learnt():
     assert run(stage, [wanted], start_s=9000).expected[0, 1:] == pytest.approx(wanted[1:], abs=0.5)
 
 
+def swaying(assured: list[int] | None) -> tuple[Explained, int]:
+    """Sensor 2 follows x and a covariate, at last where that never was; and from when it is."""
+    rng, n = np.random.default_rng(6), 400
+    x, sway = rng.uniform(0, 1, n + 50), rng.uniform(0, 1, n + 50)
+    sway[n:] += 4
+    values = plant(x)
+    values[:, 2] = 5 - x + 4 * sway + rng.normal(0, 0.1, n + 50)
+    values[-1, 2] += 3
+    phi, valid = np.column_stack([np.ones(n + 50), x, sway]), np.full(n + 50, P, np.int32)
+    stage = regression(learn_s=(n - 1) * 10, familiar=0.1, assured=assured)
+    learn = (np.arange(n + 50) < n).astype(np.uint8)
+    rows, times = np.zeros(n + 50, np.int32), np.arange(n + 50) * 10 * S_NS
+    return stage.walk(rows, times, values, values, phi, valid, learn), n
+
+
+def test_what_need_not_be_familiar_is_extrapolated_with_less_trust():
+    said, n = swaying(assured=[0, 2, 2])
+    assert np.isfinite(said.residuals[n:, 1:]).all()
+    assert (np.abs(said.residuals[n:-1, 2]) < 4).all()
+    assert said.residuals[-1, 2] > 10
+    assert (said.band[n:, 2] > 1.02 * said.band[n - 1, 2]).all()
+
+
+def test_what_must_be_familiar_silences_only_whom_it_explains():
+    said, n = swaying(assured=None)
+    assert np.isnan(said.residuals[n:, 2]).all()
+    assert np.isfinite(said.residuals[n:, 1]).all()
+
+
 def test_what_is_new_is_not_learnt_while_something_has_long_been_wrong():
     stage = taught()
     sick = usual(100) + np.array([0, 1.0, 0])
@@ -388,6 +417,9 @@ def test_a_constant_sensor_has_the_spread_of_its_resolution():
         ({"depth": [0, 0, 0]}, "at least one sensor needs a feature"),
         ({"depth": [0, -1, 2]}, "at least one sensor needs a feature"),
         ({"depth": [1]}, r"depth has shape \[1\], \[3\] is needed"),
+        ({"assured": [0, 2, 4]}, r"assured is \[0, 2, 4\], depth is \[0, 2, 3\]"),
+        ({"assured": [0, 0, 3]}, r"assured is \[0, 0, 3\]"),
+        ({"assured": [1, 2]}, r"assured has shape \[2\], \[3\] is needed"),
         ({"moment_s": 0.0}, "moment_s is 0.0"),
         ({"learn_s": 499.0}, r"learn_s is 499.0, 500 … 1e\+09 is allowed"),
         ({"familiar": 0.0}, "familiar is 0.0"),
