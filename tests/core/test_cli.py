@@ -72,7 +72,7 @@ def test_a_wrong_configuration_is_told_line_by_line(capsys, tmp_path, words):
     assert (status, out) == (2, "")
     line = TEXT.splitlines().index(next(s for s in TEXT.splitlines() if "role" in s)) + 1
     assert err.startswith(f"{path}:{line}:")
-    assert "'contxt', allowed are 'health', 'context', 'both' or 'state'" in err
+    assert "'contxt', allowed are 'health', 'context', 'both', 'covariate' or 'state'" in err
     assert "Traceback" not in err
 
 
