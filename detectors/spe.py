@@ -22,7 +22,7 @@ there is no score before. A sample that lacks a sensor has none either.
 
 On readings that resemble their neighbours, AR(1) with φ 0 … .95, which are aggregated to blocks, it
 alarms after .9 to 1.4 times ``arl0`` readings, once a reference of 1,000 samples is frozen; after
-one of 500 within twice.
+one of 500, at φ = .5, 1.8 times.
 
 It cannot see what moves within the plane: a fault that looks like more load, or a sensor that
 follows no cause and so has a component of its own that is kept. All that is

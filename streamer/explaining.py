@@ -48,7 +48,7 @@ def context_of(config: MachineClass) -> Context:
 
 
 class _Regression:
-    """On all context sensors, and on those of role both that stand before the sensor."""
+    """On all context sensors, and on those of role both or covariate that stand before it."""
 
     def __init__(self, config: MachineClass) -> None:
         names, sensors, settings = list(config.sensors), config.sensors.values(), config.context
@@ -80,7 +80,7 @@ class _Regression:
     def _depth(self, name: str, config: MachineClass, explaining: Sequence[str]) -> int:
         """How many leading features explain a sensor.
 
-        Those of the contexts, and of role both those that stand before it.
+        Those of the contexts, and of role both or covariate those that stand before it.
         """
         if name not in config.health:
             return 0
