@@ -182,6 +182,8 @@ def _watch(monitor: ClassMonitor, clock: _Clock) -> None:
         ("alerts", monitor.book, "judge"),
     ):
         clock.watch(stage, owner, method)
+    if stages.inverse is not None:
+        clock.watch("inverse.basis, inverse.regression", stages.inverse, "walk")
     for key, detector in stages.detectors.items():
         method = "walk_signed" if hasattr(detector, "walk_signed") else "walk"
         clock.watch(f"detector.{key}", detector, method)
