@@ -22,10 +22,11 @@ from streamer.alerts import AlertBook, Rule, Why
 from streamer.config import MachineClass, load
 from streamer.config.classes import OF_YIELD, Sensor
 from streamer.evaluate.walk import columns
+from streamer.findings import Block, excused
 from streamer.monitor import ClassMonitor
 from streamer.records import Evidence, Machine
 from streamer.resources import config_path
-from streamer.stages import Block, Stages, excused
+from streamer.stages import Stages
 
 FEW = ("wind_speed", "rotor_speed", "power", "ambient_temperature", "vibration")
 SOME = (*(f"pitch_angle_{i}" for i in (1, 2, 3)), "main_bearing_temperature")

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from streamer.alerts import AlertBook, Rule
 from streamer.config import InstrumentRule, MachineClass, MachineRule, SilentRule
+from streamer.findings import Block, excused
 from streamer.panel import Panel
 from streamer.records import AlertEvent, Columns, Machine, Points, Schema, Tick, Times, Verb
 from streamer.service import hidden
-from streamer.stages import Block, Stages, excused
+from streamer.stages import Stages
 from streamer.verbs import Orders
 from streamer.why import Explainer, fleet_rules
 

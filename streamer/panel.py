@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from detectors.base import FleetDetector, Mask, Rows, Times, Values
 from detectors.ewma_multichart import EwmaMultichartFleet
+from streamer.findings import Charted, Findings
 from streamer.score_columns import ScoreColumns
-from streamer.stages import Charted, Findings
 
 
 class Panel:

@@ -1,139 +1,31 @@
-"""The stages that a machine class is watched by, built from its configuration.
+"""The stages that a machine class is watched by, and all that they remember as one thing.
 
-What they do stands in `detectors`; in which order they are asked, in `streamer.monitor`. Here is
-how sensors by name become columns by number, and all that the stages remember as one thing.
+What they do stands in `detectors`; in which order they are asked, in `streamer.monitor`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors import quality
 from detectors.assemble import Assembler
-from detectors.attribution import (
-    AT_WORK,
-    INSTRUMENT,
-    MACHINE,
-    MISLED,
-    RESTS,
-    UNKNOWN,
-    WRONG_WAY,
-    Attribution,
-)
-from detectors.base import Fleet, Mask, Rows, Values
-from detectors.health import HealthIndex
-from detectors.quality import MISSING, NOISE, Quality
+from detectors.attribution import AT_WORK, RESTS, UNKNOWN
+from detectors.base import Fleet, Mask, Rows, Times, Values
+from detectors.quality import MISSING, NOISE
 from detectors.reference import Gate
 from detectors.regression_adjustment import RegressionAdjustment
-from detectors.siblings import Shared, Siblings
+from detectors.siblings import Siblings
 from streamer.config import MachineClass
 from streamer.explaining import context_of
-from streamer.instrument import Doubt, InstrumentWatch
+from streamer.findings import Findings
+from streamer.instrument import InstrumentWatch
 from streamer.inverse import Inverse
-from streamer.records import Times
 from streamer.service import STAGE, ServiceWatch, hidden
-
-BLOCK_S = 3600.0
-"""Operating time of the shortest blocks in which a component's history is kept."""
-
-
-class Charted(NamedTuple):
-    """What the multicharts say of each judged sensor, each [n, H]; NaN and 0 where they are silent.
-
-    Severities are signed: below zero the sensor reads less than it should.
-    """
-
-    alone: Values
-    """Severity of its residual."""
-    beside: Values
-    """Severity of its residual adjusted for the others."""
-    alone_since: Times
-    """Since when it has been away, ns."""
-    beside_since: Times
-    taken: Values
-    """Severity of what is missing of it, for what the machine is given; never below zero."""
-    taken_since: Times
-
-    @property
-    def besides(self) -> Values:
-        """The strangest of what speaks beside the residuals alone; what is missing is below."""
-        strangest: Values = np.where(self.taken > np.abs(self.beside), -self.taken, self.beside)
-        return np.where(np.isnan(self.beside), -self.taken, strangest)
-
-
-class Block(NamedTuple):
-    """The columns of one turn as the stages see them: fresh readings only."""
-
-    rows: Rows
-    times: Times
-    values: Values
-    codes: Mask
-    expected: Values
-    band: Values
-    """One standard deviation of a value about what is expected, in the sensor's unit."""
-    residuals: Values
-    """What is left of each value when its context has explained its share, standardised."""
-    scores: Values
-    charted: Charted
-    blame: Mask
-    """Per judged sensor: what its strangeness is put down to, a code of `detectors.attribution`."""
-    shared: Shared
-    """Which strangeness other machines share."""
-    severities: Values
-    """Per judged sensor: what its frozen charts said last, 0 where it is excused."""
-    health: Values
-    """Health index of each component, 0 … 100."""
-    doubts: dict[int, Doubt]
-
-    @property
-    def blamed(self) -> NDArray[np.bool_]:
-        """Per judged sensor: whether its instrument is to blame, and it alone."""
-        together = self.shared.together != 0
-        # Who misleads sensors that all machines share is no instrument, but the weather.
-        shared = ((self.blame == MISLED) & together).any(axis=1)
-        blamed: NDArray[np.bool_] = np.isin(self.blame, INSTRUMENT) & ~together
-        blamed &= ~((self.blame == WRONG_WAY) & shared[:, np.newaxis])
-        return blamed
-
-    @property
-    def excused(self) -> NDArray[np.bool_]:
-        """Per judged sensor: whether its strangeness is not put down to the machine."""
-        return excused(self.blame, self.shared)
-
-
-def excused(blame: Mask, shared: Shared) -> NDArray[np.bool_]:
-    """Whether a sensor's strangeness is put down to its instrument or to all of the fleet."""
-    found: NDArray[np.bool_] = (blame != MACHINE) | (shared.together != 0)
-    return found
-
-
-class Findings(NamedTuple):
-    """What there is to be judged of a turn's readings, each f8[n, H] over the health sensors."""
-
-    values: Values
-    """As reported and believed."""
-    residuals: Values
-    """What the context does not explain of them, standardised."""
-    adjusted: Values
-    """What the other sensors do not explain of those either; only where a row is whole."""
-    yields: Values
-    """How much more was given than the machine shows to have felt, in the column that shows it."""
-    whole: NDArray[np.intp]
-    """The readings that complete a row of all sensors, …"""
-    samples: Values
-    """… and the residuals of those rows, f8[whole, H]."""
-    expected: Values
-    """In each sensor's unit, f8[n, S]."""
-    band: Values
-    """One standard deviation about it, f8[n, S]."""
-    operating: Mask
-    """Whether the machine does what wears it, u1[n]."""
-    resting: Mask
-    """Whether it is known to rest, or to work, a code of `detectors.attribution`, u1[n]."""
+from streamer.stage_settings import attribution_of, condition_of, quality_of
 
 
 class Stages:
@@ -161,7 +53,7 @@ class Stages:
         n, judged = len(sensors), [i in self.health for i in range(len(sensors))]
         explaining = [name in config.explaining for name in names]
         age_s, sample_s = config.max_age_s, config.sample_s
-        self.quality = _quality(config, names)
+        self.quality = quality_of(config, names)
         self.instrument = InstrumentWatch(n)
         self.assemble = Assembler(
             n,
@@ -175,11 +67,11 @@ class Stages:
         self.adjustment = RegressionAdjustment(
             len(self.health), learn_s=config.context.adjust_s, moment_s=config.context.moment_s
         )
-        self.attribution = _attribution(config)
+        self.attribution = attribution_of(config)
         self.siblings = Siblings(len(self.health))
         self.components = tuple(config.parts)
         self.severities = Assembler(len(self.health), max_age_s=age_s)
-        self.condition = _condition(config)
+        self.condition = condition_of(config)
         self._zoned = any(sensor.zones is not None for sensor in sensors)
         self.gate = Gate()
         self.service = ServiceWatch()
@@ -367,56 +259,3 @@ def _learnable(full: Values, values: Values, codes: Mask) -> Values:
     """
     doubted = codes > MISSING
     return np.where(codes == NOISE, values, hidden(full, doubted)) if doubted.any() else full
-
-
-def _quality(config: MachineClass, names: list[str]) -> Quality:
-    sensors, moving = config.sensors.values(), config.moving
-    return Quality(
-        len(sensors),
-        low=[s.low for s in sensors],
-        high=[s.high for s in sensors],
-        stuck_s=[_or_learnt(s.stuck_s) for s in sensors],
-        resolution=[s.resolution for s in sensors],
-        max_step=[_or_learnt(s.max_step) for s in sensors],
-        moving_sensor=-1 if moving is None else names.index(moving.sensor),
-        moving_above=np.nan if moving is None else moving.above,
-        restless=[s.role == "context" for s in sensors],
-    )
-
-
-def _or_learnt(limit: float | None) -> float:
-    return np.nan if limit is None else limit
-
-
-def _condition(config: MachineClass) -> HealthIndex:
-    judged = list(config.health)
-    gap_s = min(config.max_age_s, 1e7)
-    return HealthIndex(
-        len(judged),
-        components=[[judged.index(name) for name in part] for part in config.parts.values()],
-        zones=[config.sensors[name].zones for name in judged],
-        block_s=max(BLOCK_S, gap_s),
-        max_gap_s=gap_s,
-    )
-
-
-def _attribution(config: MachineClass) -> Attribution:
-    judged = list(config.health)
-    sensors = [config.sensors[name] for name in judged]
-    both = [name for name in config.explaining if name in judged]
-    return Attribution(
-        len(judged),
-        inert=[sensor.slow for sensor in sensors],
-        rests=[sensor.silent_at_rest for sensor in sensors],
-        harmless=[sensor.harmless for sensor in sensors],
-        follower=[
-            -1 if sensor.follower is None else judged.index(sensor.follower) for sensor in sensors
-        ],
-        explainer=[_explainer(name, both, judged) for name in judged],
-    )
-
-
-def _explainer(name: str, both: Sequence[str], judged: Sequence[str]) -> int:
-    """The judged sensor that an expectation chiefly rests on: the last that explains it."""
-    before = [other for other in both if judged.index(other) < judged.index(name)]
-    return judged.index(before[-1]) if before else -1

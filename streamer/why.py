@@ -13,10 +13,11 @@ from detectors import attribution, quality
 from detectors.ewma_multichart import EwmaMultichartFleet
 from streamer.alerts import NS, Rule, Why
 from streamer.config import MachineClass, MachineRule
+from streamer.findings import Block
 from streamer.panel import sides
 from streamer.records import Evidence
 from streamer.score_columns import ScoreColumns
-from streamer.stages import Block, Stages
+from streamer.stages import Stages
 
 NAMED = 5
 """So many other sensors stand in the evidence, …"""
