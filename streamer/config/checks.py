@@ -34,6 +34,8 @@ OF_METHOD = {
     "slots": ("bins", "bin_readings"),
 }
 """Keys that belong to one method of context, and say nothing to the other."""
+OF_JUDGED = ("harm", "inert", "rests", "follower", "zones")
+"""Keys of a sensor that say nothing where it is not judged."""
 RESERVED_CLASSES = {"alerts"}
 """A class's name is the name of its table, and alerts have one too."""
 
@@ -150,19 +152,44 @@ def _sensors(one: MachineClass, taken: set[str], path: Path) -> Iterator[Problem
 
 
 def _context(one: MachineClass, path: Path) -> Iterator[Problem]:
-    for key, section in (("moving", one.moving), ("regime", one.regime)):
-        if section is not None and section.sensor not in one.sensors:
-            sentence = unknown(section.sensor, one.sensors, "sensor")
-            yield Problem((*path, key, "sensor"), sentence)
-    for name, sensor in one.sensors.items():
+    if one.moving is not None and one.moving.sensor not in one.sensors:
+        sentence = unknown(one.moving.sensor, one.sensors, "sensor")
+        yield Problem((*path, "moving", "sensor"), sentence)
+    yield from _regime(one, (*path, "regime"))
+    if one.context.adjust_s < one.context.moment_s:
+        sentence = f"is {one.context.adjust_s:g}, one moment, {one.context.moment_s:g}, at least"
+        yield Problem((*path, "context", "adjust_s"), f"{sentence} is needed")
+    for name in one.sensors:
         at = (*path, "sensors", name)
-        if sensor.follower is not None and sensor.follower not in one.health:
-            yield Problem((*at, "follower"), unknown(sensor.follower, one.health, "judged sensor"))
-        if sensor.rests and one.moving is None:
-            sentence = "needs the class's moving, which tells when the machine rests"
-            yield Problem((*at, "rests"), sentence)
+        yield from _traits(one, name, at)
         yield from _shown_by(one, name, at)
         yield from _slots(one, name, at)
+
+
+def _regime(one: MachineClass, path: Path) -> Iterator[Problem]:
+    if one.regime is None:
+        return
+    tells, judged = one.regime.sensor, one.regime.judged
+    telling = [name for name, sensor in one.sensors.items() if sensor.role == "state"]
+    if tells not in telling:
+        yield Problem((*path, "sensor"), unknown(tells, telling, "sensor of role state"))
+    for i, state in enumerate(judged):
+        if state in judged[:i]:
+            yield Problem((*path, "judged", i), f"is {state:g} once more, once is enough")
+
+
+def _traits(one: MachineClass, name: str, at: Path) -> Iterator[Problem]:
+    sensor = one.sensors[name]
+    for key in OF_JUDGED:
+        if getattr(sensor, key) is not None and name not in one.health:
+            yield Problem((*at, key), "is for sensors that are judged, this one is not")
+    if sensor.follower == name:
+        yield Problem((*at, "follower"), "is the sensor itself, another one is needed")
+    elif sensor.follower is not None and sensor.follower not in one.health:
+        yield Problem((*at, "follower"), unknown(sensor.follower, one.health, "judged sensor"))
+    if sensor.rests and one.moving is None:
+        sentence = "needs the class's moving, which tells when the machine rests"
+        yield Problem((*at, "rests"), sentence)
 
 
 def _shown_by(one: MachineClass, name: str, at: Path) -> Iterator[Problem]:
@@ -213,10 +240,6 @@ def _components(one: MachineClass, path: Path) -> Iterator[Problem]:
             if wanted not in one.health:
                 at = (*path, "components", name, i)
                 yield Problem(at, unknown(wanted, one.health, "judged sensor"))
-    for name, sensor in one.sensors.items():
-        if sensor.zones is not None and name not in one.health:
-            at = (*path, "sensors", name, "zones")
-            yield Problem(at, "is for sensors that are judged, this one is not")
 
 
 def _regression(one: MachineClass, path: Path) -> Iterator[Problem]:

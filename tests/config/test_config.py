@@ -219,7 +219,6 @@ def test_a_class_of_river_that_cannot_be_built_is_an_error(detector, says):
         ({"pump": "detectors: {ewma_chart: }"}, False),
         ({"pump": "context: {method: slots}"}, False),
         ({"pump": "context: {knots: 7}"}, False),
-        ({"pump": "regime: {sensor: flow, judged: [1]}"}, False),
         ({"pump": "sample_s: 60"}, False),
         ({"sensors": "rate: {range: [0, 1]}"}, False),
     ],
@@ -227,6 +226,13 @@ def test_a_class_of_river_that_cannot_be_built_is_an_error(detector, says):
 def test_the_fingerprint_names_what_was_learnt(changes, same):
     before = parse(text()).fingerprint("pump")
     assert (parse(text(**changes)).fingerprint("pump") == before) is same
+
+
+def test_the_fingerprint_names_the_states_that_are_judged():
+    mode = "mode: {range: [0, 9], role: state}"
+    before, after = (text(pump=pump, sensors=mode)
+                     for pump in ("", "regime: {sensor: mode, judged: [1]}"))  # fmt: skip
+    assert parse(after).fingerprint("pump") != parse(before).fingerprint("pump")
 
 
 @pytest.mark.parametrize(

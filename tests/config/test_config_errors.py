@@ -280,10 +280,6 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
             "9:15: classes.pump.context.lags_s: is 9, a whole number in 1 … 8 is allowed",
         ),
         (
-            {"pump": "regime: {sensor: flo, judged: [1]}"},
-            "9:22: classes.pump.regime.sensor: is no known sensor, did you mean flow?",
-        ),
-        (
             {"pump": "detectors: {ewma_multichart: {scales_s: 60}}"},
             ("9:45: classes.pump.detectors.ewma_multichart.scales_s: is 60, a list is needed"),
         ),
