@@ -1,12 +1,12 @@
 """What may be learnt: a gate that does not ask the learner.
 
-The references that never move stand with those who use them: the frozen bins of `detectors.context`
-and the frozen centre lines of the control charts. Detectors that go on learning need somebody to
-tell them when not to. It must not be themselves. Half-Space Trees that learn from every connection
-of KDD-HTTP, whose attacks come in one block, reach an AUC of .37; those that skip what they find
-strange themselves .36; those that never learn from an attack .998. What is learnt once no longer
-looks strange, so a learner that guards itself lets in whatever comes in a block, as every fault
-of a machine does.
+The references that never move stand with those who use them: the regression of `detectors.context`,
+frozen where it is known, and the frozen centre lines of the control charts. Detectors that go on
+learning need somebody to tell them when not to. It must not be themselves. Half-Space Trees that
+learn from every connection of KDD-HTTP, whose attacks come in one block, reach an AUC of .37; those
+that skip what they find strange themselves .36; those that never learn from an attack .998. What is
+learnt once no longer looks strange, so a learner that guards itself lets in whatever comes in a
+block, as every fault of a machine does.
 
 Hence the gate listens only to the frozen charts, and it is latched: it closes at the limit and
 opens again only after ``hold_s`` of event time below ``clear``.

@@ -12,7 +12,7 @@ a dozen σ away from the other two. So a chart over a sees the fault that moves 
 sooner than any multivariate chart, and names it; a fault that moves several together shows in z.
 
 ``T² = zᵀ P z`` is the whole strangeness of a row, and ``a_j²`` is what a shift of sensor j alone
-would explain of it: `detectors.attribution` compares the two.
+would explain of it. `detectors.attribution` hears what charts of z and of a say, side by side.
 
 P is ``(Σ w z zᵀ / Σ w + shrink · I)⁻¹`` with z no further out than 5 σ. Where a sensor is missing,
 those that it has much to say about (a partial correlation above 0.1) are left out, the others taken
@@ -81,7 +81,7 @@ class RegressionAdjustment(Fleet):
         self,
         n_sensors: int,
         *,
-        learn_s: float = 14 * 86400.0,
+        learn_s: float = 3 * 86400.0,
         moment_s: float = 600.0,
         shrink: float = 0.02,
     ) -> None:
