@@ -11,93 +11,42 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.attribution import AT_REST, DRIFT, MACHINE, MISLED, STEP, WRONG_WAY
+from detectors.attribution import (
+    AT_REST,
+    AT_WORK,
+    DRIFT,
+    MACHINE,
+    MISLED,
+    RESTS,
+    STEP,
+    UNKNOWN,
+    WRONG_WAY,
+)
 from detectors.siblings import Shared
-from streamer.monitor import ClassMonitor, Judged
-from streamer.records import Columns, Machine, Verb
+from streamer.monitor import Judged
+from streamer.records import Verb
 from streamer.stages import Block, Charted
-from tests.core.plant import at, configured
-
-TEXT = """
-state_dir: state
-clock: data
-mqtt:
-  host: localhost
-  topics: [{topic: "plant/{machine}", class: pump}]
-classes:
-  pump:
-    max_age_s: 1500
-    sensors:
-      flow: {unit: l/s, role: context, range: [0, 100]}
-      oil: {unit: °C, range: [-50, 150], follower: bearing}
-      bearing: {unit: °C, range: [-50, 150]}
-      pressure: {unit: bar, range: [-50, 50]}
-    context:
-      {learn_s: 120000, warm_s: 18000, moment_s: 600, lags_s: [900], knots: 0, familiar: 0.3,
-       adjust_s: 30000}
-    detectors:
-      ewma_multichart: {scales_s: [3600], learn_s: 60000, limit: 6}
-      adjusted_multichart: {scales_s: [3600], learn_s: 60000, limit: 6}
-    alerts:
-      machine_fault: {kind: machine, hold_s: 3600}
-      instrument_fault: {kind: instrument, hold_s: 3600}
-"""
-NAN = float("nan")
-STEP_S = 600
-ILL = 320
-"""The reading at which a story takes its turn; all charts speak by then."""
-END = 420
-
-
-def watch(machines: int = 1, **overrides: object) -> ClassMonitor:
-    """A monitor of so many machines; ``sensors=…`` overrides that key of their class."""
-    keys = {f"classes__pump__{key}": value for key, value in overrides.items()}
-    pump = configured(text=TEXT, **keys).classes["pump"]
-    farm = [Machine("pump", (("machine", f"M{i}"),)) for i in range(machines)]
-    return ClassMonitor("pump", pump, farm)
-
-
-def judged(monitor: ClassMonitor, *machines: np.ndarray, first: int = 0) -> Judged:
-    """What is said of the readings f8[n, S] of machines that speak in turn, every ten minutes."""
-    values = np.stack(machines, axis=1)
-    n, m, sensors = values.shape
-    rows = np.tile(np.arange(m, dtype=np.int32), n)
-    times = np.repeat(at(first * STEP_S) + np.arange(n) * STEP_S * 10**9, m)
-    flags = np.zeros(n * m, dtype=np.uint8)
-    return monitor.step(Columns(rows, times, values.reshape(n * m, sensors), flags))
-
-
-def well(number: int = 0) -> np.ndarray:
-    """Flow wanders, all else follows it with some noise."""
-    rng = np.random.default_rng(number)
-    flow = np.clip(rng.normal(50, 15, END), 5, 95)
-    oil, bearing, pressure = rng.normal(0, [0.5, 0.5, 0.2], (END, 3)).T
-    return np.column_stack(
-        [flow, 50 + flow / 5 + oil, 60 + flow / 5 + bearing, flow / 10 + pressure]
-    )
-
-
-FLOW, OIL, BEARING, PRESSURE = range(4)
-
-
-def fired(said: Judged, machine: str = "M0") -> set[tuple[str, str]]:
-    """The alerts of a machine that fired: kind and sensor."""
-    return {
-        (one.kind, one.evidence.sensor)
-        for one in said.alerts
-        if one.machine == machine and one.state == "firing"
-    }
-
-
-def remembered(monitor: ClassMonitor) -> dict[str, bytes]:
-    """All that is kept of its first machine."""
-    return {name: array[0].tobytes() for name, array in monitor.arrays().items()}
-
-
-def creeping(size: float, since: int = ILL) -> np.ndarray:
-    """What comes on top of a sensor that drifts away within some hours."""
-    return np.clip((np.arange(END) - since) / 24, 0, 1) * size
-
+from tests.core.plant import at
+from tests.core.wires import (
+    BEARING,
+    END,
+    FLOW,
+    ILL,
+    NAN,
+    OIL,
+    PRESSURE,
+    STEP_S,
+    WINDY,
+    YIELDING,
+    creeping,
+    fired,
+    judged,
+    remembered,
+    turbine,
+    watch,
+    well,
+    windy,
+)
 
 # Whose fault is it?
 
@@ -223,144 +172,6 @@ def test_whether_a_machine_rests_is_told_to_those_who_ask_whose_fault_it_is():
     assert ("machine", "vibration") in fired(machine)
 
 
-# What should it read?
-
-
-def swaying(role: str) -> dict[str, object]:
-    return {
-        "flow": {"unit": "l/s", "role": "context", "range": [0, 100]},
-        "sway": {"unit": "mm/s²", "role": role, "range": [0, 100]},
-        "heat": {"unit": "K", "range": [-50, 150]},
-    }
-
-
-def test_beyond_all_that_a_covariate_was_who_follows_it_is_judged_all_the_same():
-    """Ice makes the tower sway as never before: were the others silent, nobody would find it."""
-    values = well()[:, [FLOW, PRESSURE, OIL]]
-    values[:, 1] = np.random.default_rng(9).uniform(10, 15, END)
-    values[ILL:, 1] += 20
-    values[:, 2] += values[:, 1] / 2 + creeping(8.0)
-    covariate, context = (judged(watch(sensors=swaying(role)), values)
-                          for role in ("covariate", "context"))  # fmt: skip
-    assert fired(covariate) == {("machine", "heat")}
-    assert np.isfinite(covariate.block.residuals[ILL:, 2]).all()
-    assert np.isnan(context.block.residuals[ILL, 2]), "what must be familiar silences them"
-
-
-STATES = {
-    "flow": {"unit": "l/s", "role": "context", "range": [0, 100]},
-    "status": {"role": "state", "range": [0, 9]},
-    "heat": {"unit": "K", "range": [-50, 150]},
-}
-
-
-def told(status: np.ndarray) -> Judged:
-    """Heat has a level of its own in state 2, and in state 9 it reads anything."""
-    values = well()[:, [FLOW, PRESSURE, OIL]]
-    values[:, 1] = status
-    values[:, 2] += np.select([status == 2, status == 9], [30.0, np.arange(END) % 7 * 9.0], 0.0)
-    states = {"sensor": "status", "judged": [0, 2]}
-    return judged(watch(sensors=STATES, regime=states), values)
-
-
-def test_each_state_in_which_a_machine_is_judged_has_a_level_of_its_own():
-    said = told(np.where(np.arange(END) % 40 < 10, 2, 0))
-    assert fired(said) == set()
-    assert np.isfinite(said.block.residuals[ILL:, 2]).all()
-    assert said.block.band[ILL:, 2].max() < 1, "K; were there one level, it would be about 13"
-
-
-def test_in_a_state_that_is_not_judged_nothing_is_judged_or_learnt():
-    status = np.where(np.arange(END) % 40 < 10, 9, 0)
-    said = told(status)
-    assert fired(said) == set()
-    assert np.isnan(said.block.residuals[status == 9]).all()
-    assert np.nanmax(said.block.band[ILL:, 2]) < 1
-
-
-WINDY = {
-    "wind": {"unit": "m/s", "role": "context", "range": [0, 50], "shown_by": ["power", "speed"]},
-    "speed": {"unit": "rpm", "role": "both", "range": [0, 50], "harm": "down"},
-    "power": {"unit": "kW", "role": "both", "range": [-10, 5000], "harm": "down"},
-}
-YIELDING = {
-    "ewma_multichart": {"scales_s": [3600], "learn_s": 60000, "limit": 20},
-    "yield_chart": {"scale_s": 14400, "learn_s": 60000, "limit": 3},
-}
-
-
-def turbine(number: int = 0, lost: float = 0.0) -> np.ndarray:
-    """Wind as a gusty anemometer has it, and a rotor that from some time on feels less of it."""
-    rng = np.random.default_rng(number)
-    felt = rng.uniform(4, 10, END)
-    wind = felt * (1 + 0.1 * rng.normal(size=END))
-    felt = np.where(np.arange(END) < ILL, felt, felt * (1 - lost))
-    return np.column_stack([wind, 2 * felt, felt**3])
-
-
-def windy(machines: int = 1, **more: object) -> ClassMonitor:
-    moving = {"sensor": "speed", "above": 1}
-    return watch(machines, **{"sensors": WINDY, "detectors": YIELDING, "moving": moving} | more)
-
-
-def test_what_is_given_and_not_felt_is_missed_of_the_first_that_shows_it():
-    assert fired(judged(windy(), turbine())) == set()
-    said = judged(windy(), turbine(lost=0.2))
-    assert fired(said) == {("machine", "power")}
-    told = next(one for one in said.alerts if one.state == "firing")
-    assert told.evidence.detector == "yield_chart"
-    assert told.evidence.direction == "below"
-    assert "on average too little for what is given" in told.reason
-
-
-def test_what_a_rotor_at_rest_does_not_feel_is_not_missed():
-    """At rest speed and power tell nothing of the wind: neither is it judged, nor learnt."""
-    values = turbine()
-    values[np.arange(END) % 10 < 4, 1:] = 0.0
-    monitor = windy()
-    said = judged(monitor, values)
-    assert fired(said) == set()
-    scored = np.isfinite(said.block.scores[:, -1])
-    works = values[:, 1] > 0
-    assert scored[works][-50:].all()
-    assert not scored[~works].any()
-    assert (monitor.stages.inverse.fleets()["inverse.basis"].state["low"] > 3).all()
-
-
-def test_what_a_quarter_of_the_fleet_lacks_is_the_weather():
-    machines = [turbine(i, lost=0.2) for i in range(6)]
-    said = judged(windy(6), *machines)
-    assert {one.kind for one in said.alerts} == {"fleet"}
-    assert {one.rule for one in said.alerts} == {"fleet_drift_power"}
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("context__learn_s", 90_000),
-        ("context__warm_s", 24_000),
-        ("context__moment_s", 900),
-        ("context__knots", 2),
-        ("context__familiar", 0.02),
-        ("sensors__wind__resolution", 2.0),
-        ("sensors__power__resolution", 5000.0),
-    ],
-)
-def test_the_keys_of_context_count_for_what_is_given_too(key: str, value: float):
-    scores = [
-        judged(monitor, turbine()).block.scores[:, -1]
-        for monitor in (windy(), windy(**{key: value}))
-    ]
-    assert np.isfinite(scores[0]).any()
-    assert scores[0].tobytes() != scores[1].tobytes()
-
-
-def test_without_a_yield_chart_nothing_is_regressed_on_what_shows_it():
-    plain = windy(detectors={"ewma_multichart": {}})
-    assert plain.stages.inverse is None
-    assert not [name for name in plain.arrays() if name.startswith("inverse")]
-
-
 # What may be learnt?
 
 
@@ -405,16 +216,29 @@ def test_who_goes_on_learning_learns_nothing_of_a_machine_in_maintenance(sample_
 # Who is renewed with whom?
 
 
-def test_new_parts_of_what_shows_the_yield_renew_what_is_expected_of_the_wind():
-    monitor = windy()
-    judged(monitor, turbine())
-    (renewing,) = (
-        fleet.state["renewing"]
-        for name, fleet in monitor.stages.inverse.fleets().items()
-        if name == "inverse.regression"
-    )
-    monitor.stages.accept(0, [1])
-    assert renewing[0, 0, 0] > 0, "speed shows it"
+HEAT = {"heat": {"unit": "K", "range": [-50, 150]}}
+
+
+@pytest.mark.parametrize(
+    ("sensors", "renewed"), [([0], True), ([1], True), ([2], True), ([3], False), ([], True)]
+)
+def test_who_shows_the_yield_renews_what_is_expected_of_the_wind(sensors, renewed):
+    monitor = windy(sensors=WINDY | HEAT)
+    judged(monitor, np.column_stack([turbine(), well()[:, OIL]]))
+    monitor.stages.accept(0, sensors)
+    state = monitor.stages.inverse.fleets()["inverse.regression"].state
+    assert (state["renewing"][0, 0, 0] > 0) == renewed
+
+
+@pytest.mark.parametrize("moments", [20, 40])
+def test_while_it_is_renewed_nothing_is_missed(moments: int):
+    monitor = windy(context__renew_s=moments * STEP_S)
+    values = turbine()
+    judged(monitor, values[:ILL])
+    monitor.stages.accept(0)
+    said = judged(monitor, values[ILL:], first=ILL).block.scores[:, -1]
+    # Its level and gain first; then the chart makes up for what it has forgotten.
+    assert moments <= np.flatnonzero(np.isfinite(said))[0] <= moments + 30
 
 
 def test_what_is_accepted_is_no_longer_blamed_on_its_instrument():
@@ -430,11 +254,27 @@ CLOCK = {"health/last_ns", "health/running", "health/clock_ns"}
 
 
 def test_who_is_to_learn_anew_has_nothing_left_of_what_was_learnt():
-    monitor, values = windy(), turbine(lost=0.2)
-    judged(monitor, values)
-    fresh = windy()
+    adjusted = {"adjusted_multichart": {"scales_s": [3600], "learn_s": 60000, "limit": 20}}
+    monitor, fresh = (windy(detectors=YIELDING | adjusted) for _ in range(2))
+    judged(monitor, turbine(lost=0.2))
     fresh.stages.reserve(1)
     assert len([n for n, bits in remembered(monitor).items() if bits != remembered(fresh)[n]]) > 40
     monitor.stages.relearn(0)
     kept = {name for name, bits in remembered(monitor).items() if bits != remembered(fresh)[name]}
     assert {name.split("/")[0] for name in kept - CLOCK} == {"quality", "assemble"}
+
+
+def test_whether_a_machine_rests_is_not_known_where_it_does_not_say():
+    stages = watch(moving={"sensor": "flow", "above": 1}).stages
+    flows = np.array([[NAN, 0, 0, 0], [0.5, 0, 0, 0], [1.5, 0, 0, 0]])
+    assert stages.rests(flows).tolist() == [UNKNOWN, RESTS, AT_WORK]
+    assert watch().stages.rests(flows).tolist() == [UNKNOWN] * 3
+
+
+def test_hours_in_maintenance_wear_nothing():
+    monitor, values = watch(), well()
+    judged(monitor, values[:ILL])
+    hours = monitor.stages.condition.operating_h(0)
+    monitor.obey(Verb("maintenance_start", "pump", 0, at(ILL * STEP_S), uid=0))
+    judged(monitor, values[ILL:], first=ILL)
+    assert monitor.stages.condition.operating_h(0) == hours
