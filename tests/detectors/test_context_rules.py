@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors.context import RegressionContext
 from tests.detectors.test_context import plant, run, taught, usual
 
 SIGMA = 0.1
@@ -54,3 +55,18 @@ def test_the_gain_moves_only_as_far_as_the_context_has():
     after = run(renewed(changed), asked, start_s=10_000).expected[:, 2]
     np.testing.assert_allclose(after - before, after[2] - before[2], atol=0.15)
     assert after[2] == pytest.approx(1.5 * before[2], abs=0.1)
+
+
+def test_many_features_are_added_up_as_few_are():
+    """Predictions are summed in four lanes, and what is left over."""
+    n, p = 400, 11
+    rng = np.random.default_rng(4)
+    phi = np.column_stack([np.ones(n), rng.normal(size=(n, p - 1))])
+    beta = rng.normal(size=p)
+    x = (phi @ beta + rng.normal(0, 0.01, n))[:, np.newaxis]
+    stage = RegressionContext(1, depth=[p], moment_s=1, learn_s=n, familiar=1.0)
+    stage.reserve(1)
+    times, rows = np.arange(n) * 10**9, np.zeros(n, np.int32)
+    valid, ones = np.full(n, p, np.int32), np.ones(n, np.uint8)
+    said = stage.walk(rows, times, x, x, phi, valid, ones)
+    np.testing.assert_allclose(said.expected[300:, 0], phi[300:] @ beta, atol=0.02)
