@@ -278,3 +278,22 @@ def test_hours_in_maintenance_wear_nothing():
     monitor.obey(Verb("maintenance_start", "pump", 0, at(ILL * STEP_S), uid=0))
     judged(monitor, values[ILL:], first=ILL)
     assert monitor.stages.condition.operating_h(0) == hours
+
+
+@pytest.mark.parametrize(
+    ("verb", "sensors", "anew"),
+    [
+        ("maintenance_done", (PRESSURE,), [PRESSURE]),
+        ("maintenance_done", (), []),
+        ("accept", (PRESSURE,), []),
+    ],
+)
+def test_only_work_on_a_sensor_lets_it_be_another_instrument(verb, sensors, anew):
+    """What a machine newly reads may be right; that its instrument is another must be told."""
+    monitor = watch()
+    judged(monitor, well())
+    before = monitor.stages.quality.state["seen"][0].copy()
+    monitor.obey(Verb(verb, "pump", 0, at(END * STEP_S), uid=0, sensors=sensors))
+    seen = monitor.stages.quality.state["seen"][0]
+    assert np.flatnonzero(seen != before).tolist() == anew
+    assert not seen[anew].any()
