@@ -253,7 +253,11 @@ def _regression(one: MachineClass, path: Path) -> Iterator[Problem]:
 
 
 def _detectors(one: MachineClass, path: Path) -> Iterator[Problem]:
+    shown = any(sensor.shown_by for sensor in one.sensors.values())
     for name, detector in one.detectors.items():
+        if detector.detector.reads == "yields" and not shown:
+            sentence = "needs a sensor with shown_by, of which it says what is missing"
+            yield Problem((*path, "detectors", name), sentence, of_key=True)
         try:
             detector.build(len(one.health))
         except (ValueError, TypeError, ImportError, AttributeError) as error:

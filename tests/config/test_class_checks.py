@@ -46,3 +46,12 @@ def test_what_sensors_say_of_each_other_takes_a_moment_to_learn(context: str):
     assert line.endswith("context.adjust_s: is 599, one moment, 600, at least is needed")
     config = parse(text(pump=f"context: {context.replace('599', '600')}"))
     assert Stages(config.classes["pump"]).adjusts, "what passes can be built"
+
+
+def test_a_yield_chart_needs_to_know_what_is_given():
+    (line,) = errors(text(pump="detectors: {ewma_multichart: , yield_chart: }"))
+    assert line.endswith(
+        "pump.detectors.yield_chart: needs a sensor with shown_by, of which it says what is missing"
+    )
+    wind = "wind: {range: [0, 9], role: context, shown_by: [flow]}"
+    parse(text(pump="detectors: {yield_chart: }", sensors=wind))

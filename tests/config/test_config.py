@@ -143,7 +143,8 @@ def test_an_override_may_be_wrong_too(key, value, line):
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_detector_can_be_configured_with_nothing(name):
-    config = parse(text(pump=f"detectors: {{{name}: }}", sensors="heat: {range: [0, 9]}"))
+    heat = "heat: {range: [0, 9], shown_by: [flow]}"
+    config = parse(text(pump=f"detectors: {{{name}: }}", sensors=heat))
     section = config.classes["pump"].detectors[name]
     assert section.limit > 0
     assert isinstance(section.build(3), DETECTORS[name])

@@ -167,6 +167,13 @@ def test_nobody_is_noisy_before_a_week_is_known():
     assert (judged(*flickering(days=12, since=8))[9 * DAY :, WINDING] == NOISE).all()
 
 
+def test_the_week_that_is_known_is_a_calm_one():
+    z, alone = flickering(days=12, since=5)
+    beside = alone.copy()
+    beside[5 * DAY :, WINDING] = 0.6
+    assert not judged(z, alone, beside).any()
+
+
 @pytest.mark.parametrize(("loud", "named"), [(1.7, False), (1.8, True)])
 def test_three_times_the_mean_square_is_noisy(loud, named):
     assert named_noisy(*flickering(loud)) == named
@@ -222,6 +229,23 @@ def test_a_leap_in_two_readings_is_a_step_and_one_that_goes_on_is_none():
     assert last(8.0, 20.0, 32.0, 44.0, 56.0) == MACHINE
 
 
+def test_within_two_minutes_it_may_leap_as_often_as_it_likes():
+    def last(every_s: float) -> int:
+        z, alone = calm(4, every_s=30)
+        z[100:, WINDING] = 44.0
+        z[100:104, WINDING] = [8.0, 20.0, 32.0, 44.0]
+        alone[105:, WINDING] = 2.0
+        return int(judged(z, alone, every_s=every_s)[-1, WINDING])
+
+    assert last(every_s=30.0) == STEP
+    assert last(every_s=90.0) == MACHINE
+
+
+def test_a_large_step_may_settle_by_a_third_of_it():
+    z, alone = falling_in(WINDING, lambda h: 40.0 + np.minimum(10.0 * h, 10.0))
+    assert judged(z, alone)[-1, WINDING] == STEP
+
+
 @pytest.mark.parametrize(("per_hour", "code"), [(1.0, STEP), (12.0, MACHINE)])
 def test_a_step_stays_where_it_landed(per_hour: float, code: int):
     z, alone = falling_in(WINDING, lambda h: 8.0 + per_hour * h)
@@ -245,3 +269,20 @@ def test_what_is_read_in_the_first_half_hour_of_a_rest_tells_nothing(readings: i
     z, alone, _ = resting_story(at_rest=3.0, at_work=3.0)
     resting = np.where(np.arange(len(z)) % 6 < readings, RESTS, AT_WORK)
     assert judged_at_rest(z, alone, resting)[-1, WINDING] == code
+
+
+@pytest.mark.parametrize(
+    ("at_rest", "at_work", "code"),
+    [
+        (0.65, 0.65, MACHINE),
+        (0.75, 0.75, AT_REST),
+        (3.0, 5.5, AT_REST),
+        (3.0, 6.5, MACHINE),
+    ],
+)
+def test_off_at_rest_is_seven_tenths_of_a_sigma_and_half_of_what_it_is_at_work(
+    at_rest: float, at_work: float, code: int
+):
+    z, alone, resting = resting_story(at_rest=0.0, at_work=0.0)
+    z[:, WINDING] = np.where(resting == RESTS, at_rest, at_work)
+    assert judged_at_rest(z, alone, resting)[13 * HOUR, WINDING] == code

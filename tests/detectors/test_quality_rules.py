@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.quality import GAP, MISSING, OK, SPIKE, STUCK, UNIT, Quality
+from detectors.quality import GAP, MISSING, NOISE, OK, SPIKE, STUCK, UNIT, Quality
 from tests.detectors.laws import story, walked
 from tests.detectors.test_quality import MINUTES_5, NAN, judge, oil, said, share
 
@@ -14,7 +14,9 @@ DAY = 288
 
 
 def codes_of(stage: Quality, values: np.ndarray, every_s: float = MINUTES_5) -> np.ndarray:
-    (codes,) = walked(stage, judge, story(values, every_s=every_s))
+    values = np.reshape(values, (-1, stage.n_sensors))
+    times_s = 1e9 + np.arange(len(values)) * every_s
+    (codes,) = walked(stage, judge, story(values, times_s=times_s))
     return codes
 
 
@@ -22,7 +24,19 @@ def codes_of(stage: Quality, values: np.ndarray, every_s: float = MINUTES_5) -> 
 def test_what_a_spike_is_takes_three_days_to_learn(day: int, code: int):
     values = oil()
     values[day * DAY] += 25.0
-    assert said(values)[day * DAY] == code
+    assert codes_of(Quality(1), values)[day * DAY] == code
+
+
+def ramps(n: int = 2000) -> np.ndarray:
+    """One up, one down, always by one."""
+    return 50.0 + np.abs(np.arange(n) % 100 - 50)
+
+
+@pytest.mark.parametrize(("step", "code"), [(8.0, OK), (12.0, SPIKE)])
+def test_ten_usual_steps_are_a_spike(step: float, code: int):
+    values = ramps()
+    values[1500] = values[1499] + step
+    assert codes_of(Quality(1), values)[1500] == code
 
 
 @pytest.mark.parametrize("every_s", [60.0, 300.0])
@@ -44,6 +58,15 @@ def test_who_has_stood_for_long_may_stand_three_times_as_long(stands: int, stuck
     assert (STUCK in codes) == stuck
 
 
+def test_a_sensor_that_was_stuck_for_long_is_found_again_as_soon():
+    values = oil(30)
+    values[2000:5000] = values[2000]
+    values[7000:] = values[7000]
+    codes = said(values)
+    assert STUCK in codes[2000:2030]
+    assert STUCK in codes[7000:7060]
+
+
 def test_what_stands_at_nothing_is_stuck_only_where_the_machine_is_known_to_move():
     values = np.column_stack([oil(), 20.0 + np.arange(len(oil())) % 7])
     values[2000:, 0] = 0.0
@@ -59,6 +82,15 @@ def test_five_other_whole_steps_and_it_speaks_in_its_old_unit_again():
     codes = said(values, resolution=[0.1, 0])
     assert (codes[2002:2104] == UNIT).all()
     assert codes[2105] == OK
+
+
+@pytest.mark.parametrize(("silent", "code"), [(20, MISSING), (28, GAP)])
+def test_a_gap_is_three_times_longer_than_any_before(silent: int, code: int):
+    values = oil()
+    for first in range(50, 400, 50):
+        values[first : first + 8] = NAN
+    values[2000 : 2000 + silent] = NAN
+    assert said(values)[1999 + silent] == code
 
 
 def test_one_long_silence_does_not_make_the_next_one_usual():
@@ -84,3 +116,10 @@ def test_who_loses_values_is_late_only_when_it_should_have_spoken():
     assert (codes[lost[lost > 4000]] == GAP).all()
     between = np.setdiff1d(np.arange(4001, 6000, 2), lost + 1)
     assert (codes[between] == MISSING).all()
+
+
+def test_who_grows_rougher_over_thousands_of_values_only_ages():
+    values = oil(60)
+    ages = 1.0 + np.clip((np.arange(len(values)) - 3000) / 3000, 0, 4)
+    values += np.random.default_rng(2).normal(0, 0.2, len(values)) * ages
+    assert NOISE not in said(values)
