@@ -297,3 +297,19 @@ def test_only_work_on_a_sensor_lets_it_be_another_instrument(verb, sensors, anew
     seen = monitor.stages.quality.state["seen"][0]
     assert np.flatnonzero(seen != before).tolist() == anew
     assert not seen[anew].any()
+
+
+def test_who_has_still_to_learn_of_the_others_is_not_ready():
+    """Adjusted charts wait for the adjustment; where nobody reads it, nobody waits for it."""
+    charts = {"scales_s": [3600], "learn_s": 60000}
+    adjust_s = 10 * 86_400.0
+
+    def ready(*kinds: str) -> float:
+        monitor = watch(context__adjust_s=adjust_s, detectors=dict.fromkeys(kinds, charts))
+        judged(monitor, well())
+        return monitor.stages.ready(0)
+
+    assert ready("ewma_multichart") == 1.0
+    learnt = END * STEP_S / adjust_s
+    both = ready("ewma_multichart", "adjusted_multichart")
+    assert both == pytest.approx((1 + 1 + 0 + learnt) / 4, abs=0.05), "context, charts, adjustment"
