@@ -198,7 +198,7 @@ def test_who_goes_on_learning_learns_nothing_of_a_machine_that_is_strange():
     assert {name: array.tobytes() for name, array in learnt.items()} == before
 
 
-@pytest.mark.parametrize("sample_s", [0, 300])
+@pytest.mark.parametrize("sample_s", [0, 1200, 1800])
 def test_who_goes_on_learning_learns_nothing_of_a_machine_in_maintenance(sample_s: int):
     monitor, values = watch(detectors=LEARNING, sample_s=sample_s), well()
     judged(monitor, values[:ILL])
@@ -209,7 +209,16 @@ def test_who_goes_on_learning_learns_nothing_of_a_machine_in_maintenance(sample_
     changed = {name for name, bits in remembered(monitor).items() if bits != before[name]}
     # Clocks go on, and what is missing is known.
     assert {name.split("/")[0] for name in changed} <= {
-        *("quality", "instrument", "assemble", "service", "basis", "attribution", "health"),
+        *(
+            "quality",
+            "instrument",
+            "assemble",
+            "service",
+            "basis",
+            "samples",
+            "attribution",
+            "health",
+        ),
     }
 
 
