@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.quality import GAP, MISSING, NOISE, OK, SPIKE, STUCK, UNIT, Quality
+from detectors.quality import GAP, MISSING, OK, SPIKE, STUCK, UNIT, Quality
 from tests.detectors.laws import story, walked
 from tests.detectors.test_quality import MINUTES_5, NAN, judge, oil, said, share
 
@@ -116,10 +116,3 @@ def test_who_loses_values_is_late_only_when_it_should_have_spoken():
     assert (codes[lost[lost > 4000]] == GAP).all()
     between = np.setdiff1d(np.arange(4001, 6000, 2), lost + 1)
     assert (codes[between] == MISSING).all()
-
-
-def test_who_grows_rougher_over_thousands_of_values_only_ages():
-    values = oil(60)
-    ages = 1.0 + np.clip((np.arange(len(values)) - 3000) / 3000, 0, 4)
-    values += np.random.default_rng(2).normal(0, 0.2, len(values)) * ages
-    assert NOISE not in said(values)
