@@ -23,9 +23,9 @@ from detectors.attribution import (
     WRONG_WAY,
 )
 from detectors.siblings import Shared
+from streamer.findings import Block, Charted
 from streamer.monitor import Judged
 from streamer.records import Verb
-from streamer.stages import Block, Charted
 from tests.core.plant import at
 from tests.core.wires import (
     BEARING,
