@@ -18,6 +18,7 @@ from tests.core.wires import (
     NAN,
     OIL,
     PRESSURE,
+    WINDY,
     creeping,
     fired,
     judged,
@@ -170,3 +171,9 @@ def test_without_a_yield_chart_nothing_is_regressed_on_what_shows_it():
     plain = windy(detectors={"ewma_multichart": {}})
     assert plain.stages.inverse is None
     assert not [name for name in plain.arrays() if name.startswith("inverse")]
+
+
+def test_what_is_given_need_not_stand_first():
+    heat = {"heat": {"unit": "K", "range": [-50, 150]}}
+    values = np.column_stack([well()[:, OIL], turbine(lost=0.2)])
+    assert fired(judged(windy(sensors=heat | WINDY), values)) == {("machine", "power")}
