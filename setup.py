@@ -20,7 +20,7 @@ from setuptools.command.build_py import build_py
 KERNELS = sorted(p for p in Path("detectors/kernels").glob("*.py") if p.stem != "__init__")
 
 # No fast-math and no fused multiply-add: the bits must be those that Python computes.
-FLAGS = ["-O2", "-ffp-contract=off", "-g0"]
+FLAGS = ["-O3", "-ffp-contract=off", "-g0"]
 
 
 class BuildKernels(build_ext):

@@ -56,7 +56,12 @@ class ContextBasis(Fleet):
     knots
         Bends inside the usual span.
     lags_s
-        Time constants of the low-passes, at least one where there is a context. [s]
+        Time constants of the low-passes; none for a response that comes at once. [s]
+    settle_s
+        How long nothing is said after a start and after a longer gap; none: twice the longest of
+        ``lags_s``. [s]
+    products
+        Whether contexts are multiplied with those before them.
     warm_s
         How long the usual span is gathered before anything is said. [s]
 
@@ -86,26 +91,31 @@ class ContextBasis(Fleet):
         least: Sequence[float] | None = None,
         knots: int = 3,
         lags_s: Sequence[float] = (1800.0, 7200.0),
+        settle_s: float | None = None,
+        products: bool = True,
         warm_s: float = 3 * 86400.0,
         state: int | None = None,
         levels: Sequence[float] = (),
     ) -> None:
         super().__init__(n_sensors)
         check_count("knots", knots, 0, 32)
-        check_count("lags_s, how many,", len(lags_s), 1, 8)
+        check_count("lags_s, how many,", len(lags_s), 0, 8)
         for lag_s in lags_s:
             check_number("lags_s", lag_s, 1e-3, 1e7)
+        self.settle_s = 2 * max(lags_s, default=0.0) if settle_s is None else settle_s
+        check_number("settle_s", self.settle_s, 0, 1e9)
         check_number("warm_s", warm_s, 0, 1e9)
         for sensor in (*context, *([] if state is None else [state])):
             check_count("context", sensor, 0, n_sensors - 1)
         spans = np.zeros(n_sensors) if least is None else np.asarray(least, dtype=np.float64)
         self.n_contexts = len(context)
-        blocks = [knots + 4 + len(lags_s) + before for before in range(self.n_contexts)]
+        alone = 1 + knots + 2 + len(lags_s) + (1 if lags_s else 0)
+        blocks = [alone + (before if products else 0) for before in range(self.n_contexts)]
         self.start = np.cumsum([1 + len(levels), *blocks]).astype(np.int32)
         """Where each context's features begin, and where the last one's end, i4[C + 1]."""
         self.n_features = int(self.start[-1])
-        self.warm_s, self.settle_s = warm_s, 2 * max(lags_s)
-        self.knots = knots
+        self.warm_s = warm_s
+        self.knots, self.products = knots, products
         self._columns = {
             "context": np.array(context, dtype=np.int32),
             "start": self.start,
@@ -113,6 +123,7 @@ class ContextBasis(Fleet):
             "lags_s": np.array(lags_s, dtype=np.float64),
             "levels": np.array(levels, dtype=np.float64),
         }
+        self._shares = np.zeros(len(lags_s))
         self._state_sensor = -1 if state is None else state
 
     def schema(self) -> dict[str, Field]:
@@ -139,11 +150,12 @@ class ContextBasis(Fleet):
         valid = np.zeros(len(rows), dtype=np.int32)
         kernel.walk(
             knots=self.knots,
+            products=self.products,
             state=self._state_sensor,
             warm_s=self.warm_s,
             settle_s=self.settle_s,
             **named_views(rows=rows, times=times, full=full),
-            **named_views(features=features, valid=valid),
+            **named_views(features=features, valid=valid, shares=self._shares),
             **named_views(**self._columns),
             **named_views(**self.state),
         )

@@ -35,8 +35,8 @@ from detectors.basis import ContextBasis
 from detectors.context import RegressionContext
 from detectors.ewma_multichart import EwmaMultichartFleet, Signed
 
-LAG_S = 1800.0
-"""Of the low-passes that `ContextBasis` wants; they are not used."""
+SETTLE_S = 3600.0
+"""So long a machine that was silent for longer is not judged: it may just have started."""
 
 
 class InverseRegression:
@@ -93,15 +93,14 @@ class InverseRegression:
             context=range(shown_by),
             least=least,
             knots=knots,
-            lags_s=[LAG_S],
+            lags_s=[],
+            settle_s=SETTLE_S,
+            products=False,
             warm_s=warm_s,
         )
-        ends = self._basis.start[:-1]
-        bends = [range(at, at + knots + 3) for at in ends]
-        self._used = np.array([0, *(feature for block in bends for feature in block)])
         self._regression = RegressionContext(
             1,
-            depth=[len(self._used)],
+            depth=[self._basis.n_features],
             floor=[floor],
             moment_s=moment_s,
             learn_s=learn_s,
@@ -120,11 +119,8 @@ class InverseRegression:
         sensors said last; rows with ``learn`` may be learnt.
         """
         features, valid = self._basis.walk(rows, times, np.ascontiguousarray(shown))
-        whole = valid == self._basis.n_features
-        known = np.where(whole, len(self._used), 0).astype(np.int32)
         column = np.ascontiguousarray(given)[:, np.newaxis]
-        used = np.ascontiguousarray(features[:, self._used])
-        said = self._regression.walk(rows, times, column, column, used, known, learn)
+        said = self._regression.walk(rows, times, column, column, features, valid, learn)
         missing: Values = said.residuals[:, 0]
         return missing
 

@@ -44,10 +44,11 @@ class ScoreColumns:
 
     def severity(self, scores: Values, keys: Sequence[str]) -> NDArray[np.float64]:
         """Largest score/limit over the columns of these detectors, f8[n]; NaN where none spoke."""
-        columns = [k for key in keys for k in range(self.of[key].start, self.of[key].stop)]
-        if not columns:
-            return np.full(len(scores), np.nan)
-        severity: Values = np.fmax.reduce(scores[:, columns] / self.limits[columns], axis=1)
+        severity = np.full(len(scores), np.nan)
+        for where in (self.of[key] for key in keys):
+            # Column by column: across the few of a reading NumPy is eight times as slow.
+            for column, limit in zip(scores[:, where].T, self.limits[where], strict=True):
+                np.fmax(severity, column / limit, out=severity)
         return severity
 
     def per_sensor(self, scores: Values, keys: Sequence[str], sensors: int) -> Values:
@@ -63,10 +64,11 @@ class ScoreColumns:
         if not sensors.any():
             return scores
         kept = scores.copy()
+        which = np.nonzero(sensors)
         for where in self.of.values():
             if where.stop - where.start == sensors.shape[1]:
                 own = kept[:, where]
-                own[sensors & np.isfinite(own)] = 0.0
+                own[which] = np.where(np.isfinite(own[which]), 0.0, own[which])
         return kept
 
     def strongest(self, scores: Values, keys: Sequence[str]) -> int:

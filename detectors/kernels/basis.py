@@ -16,6 +16,7 @@ def walk(
     lags_s: cython.const[cython.double][::1],
     levels: cython.const[cython.double][::1],
     knots: cython.int,
+    products: cython.bint,
     state: cython.Py_ssize_t,
     warm_s: cython.double,
     settle_s: cython.double,
@@ -28,10 +29,15 @@ def walk(
     lagged: cython.double[:, :, ::1],
     features: cython.double[:, ::1],
     valid: cython.int[::1],
+    shares: cython.double[::1],
 ) -> None:
-    """Follow the context of each reading and write it as features; ``valid`` leading ones hold."""
+    """Follow the context of each reading and write it as features; ``valid`` leading ones hold.
+
+    ``shares`` [lags] is working space: how far a value moves each low-pass, the same for all.
+    """
     i: cython.Py_ssize_t
     c: cython.Py_ssize_t
+    k: cython.Py_ssize_t
     row: cython.Py_ssize_t
     n_contexts: cython.Py_ssize_t = context.shape[0]
     with cython.nogil:
@@ -42,9 +48,11 @@ def walk(
                 since_ns[row] = last_ns[row] = times[i]
             if (times[i] - last_ns[row]) * 1e-9 > settle_s:
                 since_ns[row] = times[i]
+            for k in range(shares.shape[0]):
+                shares[k] = 1.0 - exp(min(last_ns[row] - times[i], 0) * 1e-9 / lags_s[k])
             for c in range(n_contexts):
-                follow(i, c, row, times[i], full, context, lags_s, warm_s, first_ns, since_ns,
-                       last_ns, low, high, lagged)  # fmt: skip
+                follow(i, c, row, times[i], full, context, shares, warm_s, first_ns, since_ns,
+                       low, high, lagged)  # fmt: skip
             last_ns[row] = max(last_ns[row], times[i])
             if n_contexts and (times[i] - since_ns[row]) * 1e-9 < settle_s:
                 continue
@@ -55,7 +63,7 @@ def walk(
                 if isnan(full[i, context[c]]) or (times[i] - first_ns[row, c]) * 1e-9 < warm_s:
                     break
                 write(i, c, row, start, full[i, context[c]], least[c], lags_s.shape[0], knots,
-                      low, high, lagged, features)  # fmt: skip
+                      products, low, high, lagged, features)  # fmt: skip
                 valid[i] = start[c + 1]
 
 
@@ -96,11 +104,10 @@ def follow(
     time: cython.longlong,
     full: cython.const[cython.double][:, ::1],
     context: cython.const[cython.int][::1],
-    lags_s: cython.const[cython.double][::1],
+    shares: cython.double[::1],
     warm_s: cython.double,
     first_ns: cython.longlong[:, ::1],
     since_ns: cython.longlong[::1],
-    last_ns: cython.longlong[::1],
     low: cython.double[:, ::1],
     high: cython.double[:, ::1],
     lagged: cython.double[:, :, ::1],
@@ -116,13 +123,11 @@ def follow(
     if (time - first_ns[row, c]) * 1e-9 < warm_s:
         low[row, c] = min(x, low[row, c])
         high[row, c] = max(x, high[row, c])
-    for k in range(lags_s.shape[0]):
+    for k in range(shares.shape[0]):
         if isnan(lagged[row, c, k]) or since_ns[row] == time:
             lagged[row, c, k] = x
-        elif time > last_ns[row]:
-            lagged[row, c, k] += (1.0 - exp((last_ns[row] - time) * 1e-9 / lags_s[k])) * (
-                x - lagged[row, c, k]
-            )
+        else:
+            lagged[row, c, k] += shares[k] * (x - lagged[row, c, k])
 
 
 @cython.cfunc
@@ -138,6 +143,7 @@ def write(
     least: cython.double,
     n_lags: cython.Py_ssize_t,
     knots: cython.int,
+    products: cython.bint,
     low: cython.double[:, ::1],
     high: cython.double[:, ::1],
     lagged: cython.double[:, :, ::1],
@@ -161,6 +167,6 @@ def write(
         if k == n_lags // 2:
             features[i, at] = u * u
             at += 1
-    for k in range(c):
+    for k in range(c if products else 0):
         features[i, at] = features[i, start[c]] * features[i, start[k]]
         at += 1

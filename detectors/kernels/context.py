@@ -138,15 +138,24 @@ def solve(
     factor: cython.float[:, ::1],
     y: cython.double[::1],
 ) -> cython.void:
-    """Solve ``Rᵀ y = φ`` in place, R upper triangular and stored by rows."""
+    """Solve ``Rᵀ y = φ`` in place, R upper triangular, stored by rows; two rows at a time."""
     j: cython.Py_ssize_t
     k: cython.Py_ssize_t
     at: cython.Py_ssize_t = 0
-    for j in range(valid):
-        y[j] /= factor[row, at]
-        for k in range(j + 1, valid):
-            y[k] -= factor[row, at + k - j] * y[j]
-        at += p - j
+    below: cython.Py_ssize_t
+    one: cython.double
+    two: cython.double
+    for j in range(0, valid - 1, 2):
+        below = at + p - j
+        one = y[j] / factor[row, at]
+        two = (y[j + 1] - factor[row, at + 1] * one) / factor[row, below]
+        for k in range(2, valid - j):
+            y[j + k] = y[j + k] - factor[row, at + k] * one - factor[row, below + k - 1] * two
+        y[j] = one
+        y[j + 1] = two
+        at = below + p - j - 1
+    if valid % 2:
+        y[valid - 1] /= factor[row, at]
 
 
 @cython.cfunc
@@ -264,6 +273,8 @@ def judge(
     """Standardise what is left of each reported value, where its context is familiar."""
     s: cython.Py_ssize_t
     z: cython.double
+    share: cython.double = 0.0
+    since_ns: cython.longlong = time
     for s in range(values.shape[1]):
         if not sure[s] <= familiar or freedom[row, s] < 30.0:
             continue
@@ -275,9 +286,10 @@ def judge(
             continue
         z = (values[i, s] - aim[s]) / band[i, s]
         residuals[i, s] = z
-        level[row, s] += (1.0 - exp(min(level_ns[row, s] - time, 0) * 1e-9 / level_s)) * (
-            max(-4.0, min(4.0, z)) - level[row, s]
-        )
+        if level_ns[row, s] != since_ns:  # mostly the same for all sensors
+            since_ns = level_ns[row, s]
+            share = 1.0 - exp(min(since_ns - time, 0) * 1e-9 / level_s)
+        level[row, s] += share * (max(-4.0, min(4.0, z)) - level[row, s])
         level_ns[row, s] = max(time, level_ns[row, s])
 
 

@@ -118,6 +118,19 @@ def test_a_context_that_first_speaks_late_is_missing_until_its_span_is_known():
     assert found[-1, stage.start[1]] == pytest.approx((59 - 30) / 9)
 
 
+def test_without_low_passes_and_products_there_are_levels_and_bends():
+    values = np.random.default_rng(2).uniform(0, 10, (40, 3))
+    spoken, plain = {"context": [2, 0], "knots": KNOTS, "warm_s": WARM_S}, 4 + KNOTS
+    bare = ContextBasis(3, **spoken, lags_s=[], settle_s=50.0, products=False)
+    whole = ContextBasis(3, **spoken, lags_s=[25.0])
+    found, valid = walked(bare, features, story(values, 10))
+    more, _ = walked(whole, features, story(values, 10))
+    assert valid.tolist() == [0] * 5 + [1] * 5 + [bare.n_features] * 30
+    bends = [slice(at, at + plain - 1) for at in (1, int(whole.start[1]))]
+    np.testing.assert_array_equal(found[10:, 1:], np.hstack([more[10:, at] for at in bends]))
+    assert bare.n_features == 1 + 2 * (plain - 1)
+
+
 def test_without_context_there_is_a_constant_at_once():
     stage = ContextBasis(2)
     found, valid = walked(stage, features, story([[1.0, NAN]] * 3))
@@ -173,8 +186,9 @@ def test_compiled_and_interpreted_features_and_states_are_the_same(compiled_kern
     ("wrong", "sentence"),
     [
         ({"knots": 33}, "knots is 33"),
-        ({"lags_s": []}, "lags_s, how many, is 0"),
+        ({"lags_s": [1.0] * 9}, "lags_s, how many, is 9"),
         ({"lags_s": [0.0]}, "lags_s is 0.0"),
+        ({"settle_s": -1.0}, "settle_s is -1.0"),
         ({"warm_s": -1.0}, "warm_s is -1.0"),
         ({"context": [2]}, "context is 2, a whole number in 0 … 1 is allowed"),
     ],
