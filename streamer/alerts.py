@@ -158,34 +158,35 @@ class AlertBook:
         together; ``why(i, r)`` explains reading ``i`` to rule ``r``, the fleet's after the others,
         and is asked only where it matters.
         """
-        events = []
-        columns, rules = [*severities, *fleet], [*self.rules, *self.fleet_rules]
-        for i, r in sorted(self._worth_a_look(rows, severities) + self._of_fleet(fleet)):
-            row, time_ns = int(rows[i]) if r < len(severities) else FLEET, int(times[i])
-            severity = float(columns[r][i])
-            event = self._step(rules[r], row, time_ns, severity, partial(why, i, r))
+        which, of = np.nonzero(self._worth_a_look(rows, severities, fleet))
+        if not len(which):
+            return []
+        row = np.where(of < len(severities), rows[which], FLEET)
+        severity = np.array([*severities, *fleet])[of, which]
+        rules, events = [*self.rules, *self.fleet_rules], []
+        said = (column.tolist() for column in (which, of, row, times[which], severity))
+        for i, r, subject, time_ns, x in zip(*said, strict=True):
+            event = self._step(rules[r], subject, time_ns, x, partial(why, i, r))
             if event is not None:
                 events.append(event)
         return events
 
-    def _of_fleet(self, fleet: Sequence[NDArray[np.float64]]) -> list[tuple[int, int]]:
-        found: list[tuple[int, int]] = []
-        for r, severity in enumerate(fleet):
-            if (FLEET, self.fleet_rules[r].name) in self._active or (severity >= 1.0).any():
-                found += [(i, len(self.rules) + r) for i in range(len(severity))]
-        return found
-
     def _worth_a_look(
-        self, rows: Rows, severities: Sequence[NDArray[np.float64]]
-    ) -> list[tuple[int, int]]:
-        found: list[tuple[int, int]] = []
+        self,
+        rows: Rows,
+        severities: Sequence[NDArray[np.float64]],
+        fleet: Sequence[NDArray[np.float64]],
+    ) -> NDArray[np.bool_]:
+        """Who reaches the limit in these readings or has an alert already, bool[n, rules]."""
+        hot = np.zeros((len(rows), len(severities) + len(fleet)), dtype=np.bool_)
         for r, severity in enumerate(severities):
-            name = self.rules[r].name
-            hot = {row for row, rule in self._active if rule == name}
-            hot.update(rows[severity >= 1.0].tolist())
-            if hot:
-                found += [(int(i), r) for i in np.flatnonzero(np.isin(rows, list(hot)))]
-        return found
+            who = {row for row, name in self._active if name == self.rules[r].name}
+            who.update(rows[severity >= 1.0].tolist())
+            hot[:, r] = np.isin(rows, list(who)) if who else False
+        for r, severity in enumerate(fleet):
+            name = self.fleet_rules[r].name
+            hot[:, len(severities) + r] = (FLEET, name) in self._active or (severity >= 1.0).any()
+        return hot
 
     def _step(
         self, rule: Rule, row: int, time_ns: int, severity: float, why: Callable[[], Why]
@@ -194,7 +195,7 @@ class AlertBook:
         alert, change = step(rule, before, time_ns, severity, why)
         if alert is None:
             self._active.pop((row, rule.name), None)
-        else:
+        elif before is None:
             self._active[row, rule.name] = alert
         subject = alert or before
         if change in (None, "pending") or subject is None:
