@@ -46,7 +46,7 @@ def _build(name: str, folder: Path, compiler: list[str]) -> Path:
     c_file, library = folder / f"{name}.c", folder / f"{name}.so"
     _run(sys.executable, "-m", "cython", "-3", str(source), "-o", str(c_file))
     include = f"-I{sysconfig.get_path('include')}"
-    flags = ["-shared", "-fPIC", "-O2", "-ffp-contract=off", "-w", include]
+    flags = ["-shared", "-fPIC", "-O3", "-ffp-contract=off", "-w", include]
     _run(*compiler, *flags, str(c_file), "-o", str(library))
     return library
 
