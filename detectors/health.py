@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -186,9 +187,9 @@ class HealthIndex(Fleet):
         columns = [severities] if values is None else [severities, values]
         self.check(rows, times, operating, *columns)
         index = np.full((len(rows), self.n_components), math.nan)
-        zones = np.full(severities.shape, math.nan) if values is None else self._position(values)
+        zones = index.copy() if values is None else self._worst(self._position(values))
         kernel.walk(
-            *views(rows, times, self._worst(severities), self._worst(zones), operating),
+            *views(rows, times, self._worst(severities), zones, operating),
             *views(*(self.state[name] for name in self.schema()), self._work, index),
             smooth_ns=float(self._smooth_ns),
             gap_ns=self._gap_ns,
@@ -257,7 +258,7 @@ class HealthIndex(Fleet):
 
     def _worst(self, columns: Values) -> Values:
         """The largest of each component's sensors, NaN where none speaks."""
-        return np.stack([np.fmax.reduce(columns[:, c], axis=1) for c in self.columns], axis=1)
+        return np.stack([reduce(np.fmax, columns[:, c].T) for c in self.columns], axis=1)
 
     def _position(self, values: Values) -> Values:
         """Where each value is among its zones: 1 at B/C, 2 at C/D, kept within 0 … 3."""

@@ -65,6 +65,8 @@ class Block(NamedTuple):
     @property
     def blamed(self) -> NDArray[np.bool_]:
         """Per judged sensor: whether its instrument is to blame, and it alone."""
+        if not self.blame.any():
+            return np.zeros(self.blame.shape, dtype=np.bool_)
         together = self.shared.together != 0
         # Who misleads sensors that all machines share is no instrument, but the weather.
         shared = ((self.blame == MISLED) & together).any(axis=1)

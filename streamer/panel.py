@@ -38,14 +38,7 @@ class Panel:
         """Run all charts whose reference freezes by itself; they need no gate."""
         shape = found.residuals.shape
         silent, never = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
-        charted = Charted(
-            alone=silent.copy(),
-            beside=silent.copy(),
-            alone_since=never.copy(),
-            beside_since=never.copy(),
-            taken=silent,
-            taken_since=never,
-        )
+        told = dict.fromkeys(("alone", "beside", "taken"), (silent, never))
         always = np.ones(len(rows), dtype=np.uint8)
         for key in self.frozen:
             detector = self._detectors[key]
@@ -54,9 +47,9 @@ class Panel:
                 continue
             said = detector.walk_signed(rows, times, _read(detector, found), always)
             scores[:, self.columns.of[key]] = np.abs(said.scores)
-            side, since = sides(charted, detector)
-            side[:], since[:] = said.scores / self._limits[key], said.onsets
-        return charted
+            told[_side(detector)] = (said.scores / self._limits[key], said.onsets)
+        (alone, alone_since), (beside, beside_since), (taken, taken_since) = told.values()
+        return Charted(alone, beside, alone_since, beside_since, taken, taken_since)
 
     def severities(self, scores: Values, excused: NDArray[np.bool_]) -> Values:
         """The largest severity of each sensor's frozen charts f8[n, H], 0 where it is excused."""
@@ -85,12 +78,14 @@ class Panel:
 
 
 def sides(charted: Charted, detector: FleetDetector) -> tuple[Values, Times]:
-    """Where it stands what a multichart says: its signed severities, and since when."""
-    if detector.reads == "adjusted":
-        return charted.beside, charted.beside_since
-    if detector.reads == "yields":
-        return charted.taken, charted.taken_since
-    return charted.alone, charted.alone_since
+    """What a multichart says: its signed severities, and since when."""
+    side = _side(detector)
+    return getattr(charted, side), getattr(charted, f"{side}_since")
+
+
+def _side(detector: FleetDetector) -> str:
+    """Where in `Charted` it stands."""
+    return {"adjusted": "beside", "yields": "taken"}.get(detector.reads, "alone")
 
 
 def _read(detector: FleetDetector, found: Findings) -> Values:
