@@ -158,9 +158,10 @@ class AlertBook:
         together; ``why(i, r)`` explains reading ``i`` to rule ``r``, the fleet's after the others,
         and is asked only where it matters.
         """
-        which, of = np.nonzero(self._worth_a_look(rows, severities, fleet))
-        if not len(which):
+        hot = self._worth_a_look(rows, severities, fleet)
+        if not hot.any():
             return []
+        which, of = np.nonzero(hot)
         row = np.where(of < len(severities), rows[which], FLEET)
         severity = np.array([*severities, *fleet])[of, which]
         rules, events = [*self.rules, *self.fleet_rules], []
@@ -182,10 +183,12 @@ class AlertBook:
         for r, severity in enumerate(severities):
             who = {row for row, name in self._active if name == self.rules[r].name}
             who.update(rows[severity >= 1.0].tolist())
-            hot[:, r] = np.isin(rows, list(who)) if who else False
+            if who:
+                hot[:, r] = np.isin(rows, list(who))
         for r, severity in enumerate(fleet):
             name = self.fleet_rules[r].name
-            hot[:, len(severities) + r] = (FLEET, name) in self._active or (severity >= 1.0).any()
+            if (FLEET, name) in self._active or (severity >= 1.0).any():
+                hot[:, len(severities) + r] = True
         return hot
 
     def _step(
