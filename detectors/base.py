@@ -15,6 +15,7 @@ machine's result depends on its own readings alone, never on how they were batch
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -54,6 +55,27 @@ def check_count(name: str, value: float, low: int, high: int) -> None:
     """
     if not isinstance(value, (int, np.integer)) or not low <= value <= high:
         raise ValueError(f"{name} is {value}, a whole number in {low} … {high} is allowed")
+
+
+def check_reference(centre: float, sigma: float, phi: float) -> bool:
+    """Whether a chart's reference is known, not to be learnt: centre line, σ, and φ of AR(1).
+
+    >>> check_reference(math.nan, math.nan, 0.0), check_reference(20.0, 0.5, 0.9)
+    (False, True)
+    >>> check_reference(20.0, math.nan, 0.0)
+    Traceback (most recent call last):
+    ValueError: centre is 20.0 and sigma nan, both or neither must be known
+    """
+    if math.isnan(centre) != math.isnan(sigma):
+        raise ValueError(f"centre is {centre} and sigma {sigma}, both or neither must be known")
+    known = not math.isnan(sigma)
+    if known:
+        check_number("centre", centre, -1e100, 1e100)
+        check_number("sigma", sigma, 1e-100, 1e100)
+    check_number("phi", phi, 0.0, 0.99)
+    if phi > 0 and not known:
+        raise ValueError(f"phi is {phi}, it is measured unless centre and sigma are known")
+    return known
 
 
 def views(*arrays: NDArray[Any]) -> list[memoryview]:

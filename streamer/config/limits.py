@@ -2,9 +2,9 @@
 
 The EWMA multicharts share one budget and one limit, by `detectors.calibration.multichart_limit`; it
 is higher where the class may have too few machines to be compared with each other.
-Charts with theory, those that have ``limit_for`` or are EWMA charts, have it where it is known how
-often they are asked: ``sample_s``. All others keep the limit of the table of limits, and
-a limit that the configuration names wins over all of it.
+Charts with theory, those that have ``limit_for``, have it where it is known how often they are
+asked: ``sample_s``. All others keep the limit of the table of limits, and a limit that the
+configuration names wins over all of it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ from detectors.calibration import (
     Delays,
     Law,
     arl0_for,
-    ewma_limit,
     multichart_limit,
     multichart_rate,
     per_month,
 )
-from detectors.ewma_chart import EwmaChartFleet
 from detectors.ewma_multichart import EwmaMultichartFleet
 from detectors.siblings import LEAST
 from detectors.yield_chart import YieldChartFleet
@@ -81,8 +79,6 @@ def _in_theory(config: DetectorConfig, n_sensors: int, arl0: float) -> float | N
         detector = config.build(n_sensors)
     except (ValueError, TypeError, ImportError, AttributeError):
         return None  # what is wrong with it is told with the rest of the configuration
-    if isinstance(detector, EwmaChartFleet):
-        return ewma_limit(detector.fading_factor, arl0)
     limit_for = getattr(detector, "limit_for", None)
     return None if limit_for is None else float(limit_for(arl0))
 

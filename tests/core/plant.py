@@ -47,7 +47,7 @@ classes:
         {unit: K, range: [-50, 150], context: flow, context_lag_s: 20, stuck_s: 60, max_step: 40}
     context: {method: slots, bins: 2, bin_readings: 10}
     detectors:
-      ewma_chart: {grace_period: 20, limit: 4}
+      ewma_chart: {grace_period: 20, longest_grace: 20, limit: 4}
       rolling_zscore: {window_size: 8, grace_period: 4, limit: 6}
       half_space_trees: {n_trees: 4, height: 4, window_size: 6, limit: 0.99}
     alerts:

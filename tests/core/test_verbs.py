@@ -39,7 +39,11 @@ LEARNERS = ("context/", "gate/", "samples/", "detector.")
 
 CALM: dict[str, object] = {
     "classes__pump__context": {"method": "slots", "bins": 1, "bin_readings": 60},
-    "classes__pump__detectors__ewma_chart": {"grace_period": 60, "limit": 8.0},
+    "classes__pump__detectors__ewma_chart": {
+        "grace_period": 60,
+        "longest_grace": 60,
+        "limit": 8.0,
+    },
 }
 """Enough learnt that the machines below are well until something is wrong with them."""
 

@@ -123,34 +123,67 @@ def test_rolling_z_of_one_machine_is_that_of_its_strangest_feature():
 # EWMA chart.
 
 
-def chart_by_numpy(values, grace_period, fading_factor, *, autocorrelated, min_std=1e-6):
-    grace, rest = values[:grace_period], values[grace_period:]
-    centre = np.median(grace)
-    sigma = max(1.4826 * np.median(np.abs(grace - centre)), min_std)
-    if autocorrelated:
-        d = np.clip((grace - centre) / sigma, -3, 3)
-        phi = np.clip((d[1:] * d[:-1]).sum() / (d * d).sum(), 0, 0.99) * (1 - fading_factor)
-        sigma *= np.sqrt((1 + phi) / (1 - phi))
-    scores, z = [np.nan] * grace_period, 0.0
-    for t, x in enumerate(rest - centre, start=1):
+def reference_by_numpy(values, grace_period, *, autocorrelated, min_std=1e-6):
+    """How many values are needed, their centre, σ, and φ from one to the next."""
+    needed = 0
+    for spacing in 2 ** np.arange(7):
+        needed += spacing * (grace_period if spacing == 1 else grace_period // 2)
+        grace = values[needed - 1 - spacing * (grace_period - 1) : needed : spacing]
+        centre = np.median(grace)
+        sigma = max(1.4826 * np.median(np.abs(grace - centre)), min_std)
+        near = grace[np.abs(grace - centre) <= 3 * sigma]
+        centre, sigma, phi = near.mean(), max(near.std() / 0.98658, min_std), 0.0
+        if autocorrelated:
+            d = np.clip((grace - centre) / sigma, -3, 3)
+            phi = (d[1:] * d[:-1]).sum() / (d * d).sum()
+            phi = np.clip(phi + (1 + 4 * phi) / grace_period, 0, 0.99)
+        if phi <= 0.3 + 2 / np.sqrt(grace_period) or spacing == 64:
+            break
+    if phi > 0:
+        sigma /= np.sqrt(1 - 1 / max(grace_period * (1 - phi) / (1 + phi), 2.5))
+    return needed, centre, sigma, min(phi ** (1 / spacing), 0.99)
+
+
+def deviations_by_numpy(values, reference, fading_factor):
+    needed, centre, sigma, phi = reference
+    kept = phi * (1 - fading_factor)
+    sigma *= np.sqrt((1 + kept) / (1 - kept))
+    rarity = max(0, 2 * np.log(0.85 * np.sqrt((1 + kept) / (1 - phi))))
+    scores, z = [np.nan] * needed, 0.0
+    for t, x in enumerate(values[needed:] - centre, start=1):
         z = fading_factor * x + (1 - fading_factor) * z
         spread = fading_factor / (2 - fading_factor) * (1 - (1 - fading_factor) ** (2 * t))
-        scores.append(abs(z) / (sigma * np.sqrt(spread)))
+        u = abs(z) / (sigma * np.sqrt(spread))
+        scores.append(np.sqrt(u * u + rarity * (1 - np.exp(-u * u))))
     return np.array(scores)
 
 
 @pytest.mark.parametrize("autocorrelated", [True, False])
 @pytest.mark.parametrize("fading_factor", [0.05, 0.3, 1.0])
-@pytest.mark.parametrize("grace_period", [2, 51, 300])
+@pytest.mark.parametrize("grace_period", [2, 51, 100])
 @pytest.mark.parametrize("phi", [0.0, 0.9])
 def test_ewma_chart_is_its_definition_at_every_step(
     autocorrelated, fading_factor, grace_period, phi
 ):
-    values = 1e3 + ar1(600, phi)
-    parameters = {"grace_period": grace_period, "fading_factor": fading_factor}
-    scores = one_signal(EwmaChartFleet(1, autocorrelated=autocorrelated, **parameters), values)
-    expected = chart_by_numpy(values, autocorrelated=autocorrelated, **parameters)
-    np.testing.assert_allclose(scores, expected, rtol=1e-10)
+    values = 1e3 + ar1(2500, phi)
+    fleet = EwmaChartFleet(
+        1,
+        fading_factor=fading_factor,
+        grace_period=grace_period,
+        autocorrelated=autocorrelated,
+    )
+    reference = reference_by_numpy(values, grace_period, autocorrelated=autocorrelated)
+    assert (reference[0] > grace_period) == (grace_period > 2 and autocorrelated and phi > 0)
+    expected = deviations_by_numpy(values, reference, fading_factor)
+    np.testing.assert_allclose(one_signal(fleet, values), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.99])
+def test_a_known_phi_is_as_a_measured_one(phi):
+    values = ar1(300, phi)
+    fleet = EwmaChartFleet(1, fading_factor=0.2, centre=0.5, sigma=2.0, phi=phi)
+    expected = deviations_by_numpy(values, (0, 0.5, 2.0, phi), 0.2)
+    np.testing.assert_allclose(one_signal(fleet, values), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_ewma_chart_freezes_on_what_most_of_the_grace_period_was_like():

@@ -41,7 +41,7 @@ def plant(port: int, **changes: Any) -> dict[str, Any]:
         },
         "context": {"method": "slots", "bins": 2, "bin_readings": 10},
         "detectors": {
-            "ewma_chart": {"grace_period": 20, "limit": 6, "min_std": 1},
+            "ewma_chart": {"grace_period": 20, "longest_grace": 20, "limit": 6, "min_std": 1},
             "rolling_zscore": {"window_size": 20, "grace_period": 10},
             "half_space_trees": {"n_trees": 5, "height": 5, "window_size": 15},
         },
