@@ -19,8 +19,9 @@ What would spoil such a reference, and what is done about it:
 * *Neighbours that resemble each other.* The lag-1 autocorrelation φ of the learnt samples is
   followed too, and n of them count as n (1-φ)/(1+φ). Where the chart ``aggregates``, a sample is
   the mean of a block of readings: while φ > .3 is significant, blocks double and learning starts
-  anew. What is left of φ widens U as for an AR(1) process, √((1+φw)/(1-φw)), with w the share of a
-  chart's statistic that the next one inherits.
+  anew. What is left of φ widens U as for an AR(1) process, √((1+φw)/(1-φw)), and as for the block
+  means of one, about √(1 + 2φw/(1-φ²w)), where there are blocks; w is the share of a chart's
+  statistic that the next one inherits.
 
 It takes 8 (13 + warm_up) bytes per sensor. A slow fault from the first day on is learnt like all
 else; a mean from n samples is off by σ/√n for ever once it is frozen.
@@ -50,17 +51,24 @@ from detectors.base import (
     Values,
     check_count,
     check_number,
+    check_reference,
     named_views,
     views,
 )
 from detectors.kernels import self_starting as kernel
 
 DOUBLINGS = 10
-MAX_BLOCK = 2**DOUBLINGS
+MAX_BLOCK = 1 << DOUBLINGS
 """Readings in the longest block: seconds become a quarter of an hour, minutes a day."""
+
+RESEMBLING = 0.3
+"""Lag-1 autocorrelation above which blocks double; measured, it must be so significantly."""
 
 FEWEST = 20.0
 """Samples between false alarms, at least, however long a block is for the readings asked."""
+
+FOR_EVER = 1_000_000
+"""Samples that stand for all there could be, where a reference is known."""
 
 SAMPLE = 2
 """In ``due``: a sample is complete here. 1 is within a block; 4 is added where the reference, and
@@ -81,6 +89,30 @@ def by_block(limit: Callable[[float], float], arl0: float) -> NDArray[np.float64
     A sample of a block of 64 readings has 64 times fewer chances of a false alarm.
     """
     return np.array([limit(max(arl0 / 2**k, FEWEST)) for k in range(DOUBLINGS + 1)])
+
+
+def known_block(phi: float, longest: int = MAX_BLOCK) -> tuple[int, float, float]:
+    """Readings in the block whose means of an AR(1) process hardly resemble each other any more.
+
+    And the variance of those means, in σ² of a reading, and their own lag-1 autocorrelation, which
+    is at most .3 unless the block is the ``longest``::
+
+        (b (1-φ²) - 2φ (1-φᵇ)) / (b (1-φ))²        φ (1-φᵇ)² / (b (1-φ))² / variance
+
+    >>> known_block(0.0)
+    (1, 1.0, 0.0)
+    >>> block, variance, phi = known_block(0.9)
+    >>> block, round(variance, 3), round(phi, 3)
+    (32, 0.424, 0.193)
+    """
+    block = 1
+    while True:
+        spread, faded = (block * (1 - phi)) ** 2, 1 - math.pow(phi, block)
+        variance = (block * (1 - phi * phi) - 2 * phi * faded) / spread
+        left = phi * faded * faded / spread / variance
+        if left <= RESEMBLING or 2 * block > longest:
+            return block, variance, left
+        block *= 2
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -105,6 +137,9 @@ class SelfStarting(FleetDetector):
     centre, sigma
         Mean and σ where they are known, of all sensors alike, which are then taken as independent
         of each other. NaN: learn them.
+    phi
+        Lag-1 autocorrelation φ of the readings, 0 … 0.99, where mean and σ are known; it counts
+        where they are ``autocorrelated``.
     """
 
     n_sensors: int = field(kw_only=False)
@@ -115,6 +150,7 @@ class SelfStarting(FleetDetector):
     min_std: float = 1e-6
     centre: float = math.nan
     sigma: float = math.nan
+    phi: float = 0.0
 
     frozen: ClassVar[bool] = True
     longest_warm_up: ClassVar[int]
@@ -126,19 +162,18 @@ class SelfStarting(FleetDetector):
         check_count("grace_period", self.grace_period, self.warm_up, 2**31)
         check_number("outlier", self.outlier, 2.0, self.farthest_outlier)
         check_number("min_std", self.min_std, 1e-100, 1e100)
-        self._known = not math.isnan(self.sigma)
-        if math.isnan(self.centre) == self._known:
-            raise ValueError(
-                f"centre is {self.centre} and sigma {self.sigma}, both or neither must be known"
-            )
-        if self._known:
-            check_number("centre", self.centre, -1e100, 1e100)
-            check_number("sigma", self.sigma, 1e-100, 1e100)
+        self._known = check_reference(self.centre, self.sigma, self.phi)
+        self._independent = self._known and (self.phi == 0 or not self.autocorrelated)
 
     @property
     @abc.abstractmethod
     def inherited(self) -> float:
         """Share w of the chart's statistic that the next sample's inherits, 0 … 1."""
+
+    @property
+    def longest_block(self) -> int:
+        """Readings in a sample, at most."""
+        return MAX_BLOCK
 
     @abc.abstractmethod
     def reference_schema(self) -> dict[str, Field]:
@@ -159,6 +194,31 @@ class SelfStarting(FleetDetector):
     def schema(self) -> dict[str, Field]:
         """Hold the reference, then the chart."""
         return self.reference_schema() | self.chart_schema()
+
+    def reserve(self, machines: int) -> None:
+        """Make room; where mean, σ and φ are known, each row is as if it had learnt for ever."""
+        before = self.capacity
+        super().reserve(machines)
+        self._know(slice(before, None))
+
+    def forget(self, row: int) -> None:
+        """Make the row as if its machine had never been seen."""
+        super().forget(row)
+        self._know(slice(row, row + 1))
+
+    def _know(self, rows: slice) -> None:
+        """Write the reference that was given into new rows, as blocks of the length it needs."""
+        if not self._known or self._independent:
+            return
+        block, variance, phi = known_block(self.phi, self.longest_block)
+        learnt = max(FOR_EVER, self.grace_period)
+        squares = learnt * variance * self.sigma**2
+        self.state["counts"][rows] = [self.warm_up, learnt, learnt, 0, 0, block, 0]
+        self._know_moments(rows, squares, phi * squares)
+
+    @abc.abstractmethod
+    def _know_moments(self, rows: slice, squares: float, products: float) -> None:
+        """Write the centre, Σ (y - centre)² and the sum of products of neighbours."""
 
     def ready(self, row: int) -> float:
         """Share of ``warm_up``, averaged over the sensors; from the start where blocks double."""
@@ -191,7 +251,7 @@ class SelfStartingChart(SelfStarting):
 
     def reference_schema(self) -> dict[str, Field]:
         """Hold the running moments of the samples, and the block that is being filled."""
-        if self._known:
+        if self._independent:
             return {}
         return {
             "start": Field("f8", (self.n_sensors, self.warm_up)),
@@ -199,9 +259,17 @@ class SelfStartingChart(SelfStarting):
             "moments": Field("f8", (self.n_sensors, 6)),
         }
 
+    @property
+    def longest_block(self) -> int:
+        """Readings in a sample, at most."""
+        return MAX_BLOCK if self.aggregates else 1
+
+    def _know_moments(self, rows: slice, squares: float, products: float) -> None:
+        self.state["moments"][rows] = [self.centre, 0.0, products, 0.0, 0.0, squares]
+
     def standardise(self, rows: Rows, values: Values, learn: Mask) -> tuple[Values, Mask]:
         """U f8[n, S] of each reading that completes a sample, else NaN; and ``due`` u1[n, S]."""
-        if self._known:
+        if self._independent:
             u = (values - self.centre) / self.sigma
             return u, np.where(np.isfinite(u), SAMPLE, 0).astype(np.uint8)
         u, due = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.uint8)
@@ -213,7 +281,7 @@ class SelfStartingChart(SelfStarting):
             **named_views(**reference, work=self._work, u=u, due=due),
             grace_period=self.grace_period,
             autocorrelated=self.autocorrelated,
-            max_block=MAX_BLOCK if self.aggregates else 1,
+            max_block=self.longest_block,
             inherited=self.inherited,
             min_std=self.min_std,
             outlier=self.outlier,

@@ -37,7 +37,7 @@ import numpy as np
 from detectors.base import Field, Mask, Rows, Values, check_number, named_views, views
 from detectors.calibration import shewhart_arl, t2_limit
 from detectors.kernels import self_starting as kernel
-from detectors.self_starting import MAX_BLOCK, SAMPLE, SelfStarting, by_block
+from detectors.self_starting import SAMPLE, SelfStarting, by_block
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -82,7 +82,7 @@ class SelfStartingVectors(SelfStarting):
 
     def reference_schema(self) -> dict[str, Field]:
         """Hold the running moments of the samples, and the block that is being filled."""
-        if self._known:
+        if self._independent:
             return {}
         n = self.n_sensors
         return {
@@ -92,9 +92,14 @@ class SelfStartingVectors(SelfStarting):
             "scatter": Field("f8", (n, n)),
         }
 
+    def _know_moments(self, rows: slice, squares: float, products: float) -> None:
+        moments = np.array([self.centre, 0.0, products, 0.0, 0.0, 0.0])
+        self.state["moments"][rows] = moments[:, None]
+        self.state["scatter"][rows] = squares * np.eye(self.n_sensors)
+
     def standardise(self, rows: Rows, values: Values, learn: Mask) -> tuple[Values, Mask]:
         """U f8[n, S] of each reading that completes a sample, else NaN; and ``due`` u1[n]."""
-        if self._known:
+        if self._independent:
             u = (values - self.centre) / self.sigma
             return u, np.where(np.isfinite(u).any(axis=1), SAMPLE, 0).astype(np.uint8)
         u, due = np.full(values.shape, np.nan), np.zeros(len(values), dtype=np.uint8)
@@ -106,7 +111,7 @@ class SelfStartingVectors(SelfStarting):
             ),
             grace_period=self.grace_period,
             autocorrelated=self.autocorrelated,
-            max_block=MAX_BLOCK,
+            max_block=self.longest_block,
             inherited=self.inherited,
             min_std=self.min_std,
         )

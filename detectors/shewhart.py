@@ -25,7 +25,7 @@ tests for special causes, Journal of Quality Technology 16.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from detectors.base import Field, Mask, Values, check_number, views
@@ -67,6 +67,7 @@ class ShewhartFleet(SelfStartingChart):
 
     control_limit: float = 5.0
     rules: str = "123"
+    phi: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -92,6 +92,7 @@ class SpeFleet(SelfStartingVectors):
     explained: float = 0.9
     centre: float = field(default=math.nan, init=False)
     sigma: float = field(default=math.nan, init=False)
+    phi: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -472,19 +472,3 @@ def test_mewmas_run_lengths_are_the_published_ones(shift, published):
     fleet = MewmaFleet(4, arl0=200, **KNOWN)
     limit = math.sqrt(12.73 / fleet._limits[0, 4])
     assert_mean(run_lengths(fleet, noise(4, shift), runs=2000, limit=limit), published)
-
-
-@pytest.mark.usefixtures("compiled")
-@pytest.mark.parametrize("phi", [0.5, 0.95])
-@pytest.mark.parametrize("kind", [CusumFleet, HotellingT2Fleet, MewmaFleet])
-def test_false_alarms_of_autocorrelated_readings_keep_to_the_budget(kind, phi):
-    """Within half as many again of the design in readings, up to chance: 100 runs are ± 10 %."""
-    runs, arl0 = 100, 5000.0
-    fleet = kind(2, arl0=arl0 * (2 if kind is CusumFleet else 1), grace_period=1000)
-    fleet.reserve(runs)
-    draw = ar1(2, phi, runs)
-    teach(fleet, draw, runs, n=8000 if phi < 0.9 else 80_000)
-    for name, field in fleet.chart_schema().items():
-        fleet.state[name][:] = field.fill
-    ratio = run_lengths(fleet, draw, runs, block=200).mean() / arl0
-    assert 1 / 1.7 < ratio < 1.7
