@@ -12,6 +12,7 @@ from detectors import ewma_chart, kernels, page_hinkley, rolling_zscore
 from detectors.ewma_chart import EwmaChartFleet
 from detectors.page_hinkley import PageHinkleyFleet
 from detectors.rolling_zscore import RollingZScoreFleet
+from tests.detectors.runs import noise, run_lengths
 
 
 def one_signal(fleet, values):
@@ -243,37 +244,29 @@ def test_a_known_centre_line_needs_no_grace_period():
     assert one_signal(chart, [13.0])[0] == pytest.approx(1.5)
 
 
-@pytest.mark.parametrize(
-    ("chart", "shift", "published"),
-    [
-        ((0.2, 2.962), 0.0, 494.4),
-        ((0.2, 2.962), 1.0, 9.55),
-        ((0.1, 2.814), 0.0, 486.4),
-        ((0.1, 2.814), 1.0, 8.16),
-    ],
-)
-def test_run_lengths_are_the_published_ones(chart, shift, published, compiled_kernel, monkeypatch):
-    """Mean readings to the first alarm, exact limits, known μ and σ; within 3 standard errors."""
+# Exact limits, known μ and σ, shifts of 0, ½, 1 and 3 σ. The last row is Steiner's (1999), Journal
+# of Quality Technology 31; the others have the limits for an ARL0 of 500 with fixed limits.
+EXACT_LIMITS = {
+    (0.4, 3.054): (498.1, 70.5, 13.84, 1.66),
+    (0.25, 2.998): (495.9, 47.1, 10.38, 1.62),
+    (0.2, 2.962): (494.4, 40.3, 9.55, 1.59),
+    (0.1, 2.814): (486.4, 28.5, 8.16, 1.50),
+    (0.05, 2.615): (469.5, 23.2, 7.20, 1.40),
+    (0.05, 3.0): (1353, 32.5, 9.0, 1.6),
+}
+
+
+@pytest.mark.parametrize("chart", EXACT_LIMITS)
+def test_run_lengths_are_the_published_ones(chart, compiled_kernel, monkeypatch):
+    """Mean readings to the first alarm; within 3 standard errors and half of the last place."""
     monkeypatch.setattr(ewma_chart, "kernel", compiled_kernel("ewma_chart"))
-    runs = run_lengths(*chart, shift, runs=4000)
-    assert abs(runs.mean() - published) < 3 * runs.std(ddof=1) / math.sqrt(len(runs))
-
-
-def run_lengths(fading_factor, limit, shift, runs, block=50):
-    """Each run is a machine; they walk on, block by block, until all have alarmed."""
-    fleet = EwmaChartFleet(1, fading_factor=fading_factor, centre=0.0, sigma=1.0)
-    fleet.reserve(runs)
-    rng = np.random.default_rng(8)
-    lengths, on = np.zeros(runs), np.arange(runs, dtype=np.int32)
-    while len(on):
-        values = rng.normal(shift, 1.0, (len(on) * block, 1))
-        n = len(values)
-        scores = fleet.walk(np.repeat(on, block), seconds(n), values, np.ones(n, np.uint8))
-        alarms = scores.reshape(len(on), block) > limit
-        alarmed = alarms.any(axis=1)
-        lengths[on] += np.where(alarmed, alarms.argmax(axis=1) + 1, block)
-        on = on[~alarmed]
-    return lengths
+    fading_factor, limit = chart
+    for shift, published in zip((0.0, 0.5, 1.0, 3.0), EXACT_LIMITS[chart], strict=True):
+        fleet = EwmaChartFleet(1, fading_factor=fading_factor, centre=0.0, sigma=1.0)
+        lengths = run_lengths(fleet, noise(1, shift), runs=3000, limit=limit)
+        error = lengths.std(ddof=1) / math.sqrt(len(lengths))
+        places = 0.05 if published == round(published, 1) else 0.005
+        assert abs(lengths.mean() - published) < 3 * error + places
 
 
 # Page-Hinkley test.

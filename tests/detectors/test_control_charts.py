@@ -220,6 +220,40 @@ def test_the_onset_is_near_the_change():
     assert (abs(onsets - 199) < 20).mean() > 0.85
 
 
+def onsets_after(shift, runs=2000, before=100, after=150, seed=6):
+    """Readings from a change of the level to where CUSUM, set to it, says that it came."""
+    fleet = CusumFleet(1, reference_value=shift / 2, decision_interval=30.0, **KNOWN)
+    fleet.reserve(runs)
+    values = normal(runs * (before + after), seed=seed).reshape(runs, before + after)
+    values[:, before:] += shift
+    rows = np.repeat(np.arange(runs, dtype=np.int32), before + after)
+    fleet.learn(rows, np.tile(np.arange(before + after) * S_NS, runs), values.reshape(-1, 1))
+    onsets = np.array([fleet.onset_ns(row)[0] for row in range(runs)]) // S_NS
+    return values, onsets, onsets - (before - 1)
+
+
+def test_the_onset_is_the_maximum_likelihood_estimate():
+    """Of where a known shift began: the partial sums of x - k are lowest there (Hinkley 1971)."""
+    values, onsets, _ = onsets_after(1.0, runs=200)
+    sums = np.cumsum(values - 0.5, axis=1)
+    assert (onsets == sums.argmin(axis=1)).all()
+
+
+@pytest.mark.parametrize("shift", [1.0, 1.5, 2.0])
+def test_the_onset_is_as_often_right_as_theory_says(shift):
+    """Hinkley (1970), Biometrika 57: neither walk away from the change may ever come back.
+
+    The chance of each comes by Spitzer's identity, exp(-Σ Φ(-δ√n/2) / n): a shift of one σ is dated
+    to the reading 28 times of 100, one of two σ 64 times. Early and late are alike.
+    """
+    n = np.arange(1, 2000)
+    right = math.exp(-2 * (stats.norm.sf(shift / 2 * np.sqrt(n)) / n).sum())
+    errors = onsets_after(shift)[2]
+    assert abs((errors == 0).mean() - right) < 3 * math.sqrt(right * (1 - right) / 2000)
+    early, late = (errors < 0).mean(), (errors > 0).mean()
+    assert abs(early - late) < 3 * math.sqrt((1 - right) / 2000)
+
+
 def test_cusum_recovers_from_a_large_fault():
     fleet = CusumFleet(1, **KNOWN)
     h = cusum_limit(0.5, 100_000)
@@ -436,10 +470,14 @@ def compiled(compiled_kernel, monkeypatch):
         (4, 0.0, 1.0, 8.38),
         (4, 0.0, 2.0, 3.34),
         (4, 0.5, 0.0, 148.7),
+        (4, 0.5, 0.5, 20.1),
         (4, 0.5, 1.0, 5.29),
+        (4, 0.5, 2.0, 2.01),
         (5, 0.0, 0.0, 465.4),
         (5, 0.0, 0.5, 38.0),
         (5, 0.0, 1.0, 10.38),
+        (5, 0.5, 0.0, 430.0),
+        (5, 0.5, 1.0, 6.35),
     ],
 )
 def test_cusums_run_lengths_are_the_published_ones(h, head_start, shift, published):
@@ -449,11 +487,21 @@ def test_cusums_run_lengths_are_the_published_ones(h, head_start, shift, publish
 
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize(
-    ("rules", "published"), [("1", 370.4), ("12", 225.44), ("123", 132.89), ("1234", 91.75)]
+    ("rules", "shift", "published"),
+    [
+        ("1", 0.0, 370.4),
+        ("12", 0.0, 225.44),
+        ("12", 1.0, 20.01),
+        ("123", 0.0, 132.89),
+        ("123", 0.6, 28.70),
+        ("1234", 0.0, 91.75),
+        ("1234", 1.0, 9.22),
+        ("1234", 2.0, 3.13),
+    ],
 )
-def test_run_rules_run_lengths_are_the_published_ones(rules, published):
+def test_run_rules_run_lengths_are_the_published_ones(rules, shift, published):
     fleet = ShewhartFleet(1, control_limit=3.0, rules=rules, **KNOWN)
-    assert_mean(run_lengths(fleet, noise(1), runs=2000, limit=1 - 1e-12), published)
+    assert_mean(run_lengths(fleet, noise(1, shift), runs=2000, limit=1 - 1e-12), published)
 
 
 @pytest.mark.usefixtures("compiled")
