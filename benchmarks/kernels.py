@@ -35,7 +35,7 @@ WARM_UP = {
     "yield_chart": 502,
     "half_space_trees": 251,
     "rolling_zscore": 251,
-    "ewma_chart": 301,
+    "ewma_chart": 401,
     "reference_chart": 401,
     "shewhart": 401,
     "cusum": 401,

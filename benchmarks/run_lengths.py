@@ -2,7 +2,7 @@
 
 Healthy readings of an AR(1) process, and each chart's mean number of them to the first false alarm
 by the number that was asked; and to the first alarm after a shift. With ``--write`` the tables go
-into docs/tuning.md. Some three minutes.
+into docs/tuning.md. Some ten minutes.
 
 A chart's reference is known, or learnt with its defaults before the readings are counted. Runs are
 machines of one fleet, so whatever one alone would have learnt is in it.
@@ -34,7 +34,7 @@ ARL0 = 5000.0
 TAUGHT = {0.0: 3000, 0.5: 6000, 0.8: 12_000, 0.9: 24_000, 0.95: 48_000}
 """φ → readings by which a reference is frozen."""
 SHIFTS = (1.0, 3.0)
-RUNS = 400
+RUNS = 1000
 
 FOUND = """\
 Mean readings until a lasting shift of one sensor, in σ of a reading, is found by charts that know

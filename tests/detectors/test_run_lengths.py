@@ -183,7 +183,7 @@ def test_the_grace_period_goes_on_until_its_values_are_worth_enough(phi, spacing
 
 def test_the_grace_period_ends_in_any_case():
     wandering = np.cumsum(np.random.default_rng(3).normal(size=(20_001, 1)), axis=0)
-    for longest, needed in ((20_000, 19_200), (5000, 4800), (599, 300)):
+    for longest, needed in ((20_000, 12_800), (5000, 3200), (799, 400)):
         fleet = EwmaChartFleet(1, longest_grace=longest)
         fleet.reserve(1)
         rows, times = np.zeros(20_001, np.int32), np.arange(20_001) * S_NS
