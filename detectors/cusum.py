@@ -100,7 +100,7 @@ class CusumFleet(SelfStartingChart):
     @property
     def inherited(self) -> float:
         """Not all of it, as measured: a sum forgets nothing, but begins at 0 now and then."""
-        return 0.75
+        return 0.8
 
     def chart_schema(self) -> dict[str, Field]:
         """Hold both sums, and the event time at which each was last 0."""

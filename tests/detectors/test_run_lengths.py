@@ -22,7 +22,7 @@ from detectors.self_starting import known_block
 from detectors.spe import SpeFleet
 from tests.detectors.runs import S_NS, ar1, run_lengths, teach
 
-ARL0 = 2000.0
+ARL0 = 4000.0
 PHIS = [0.0, 0.5, 0.8, 0.9, 0.95]
 CHARTS = {
     "ewma_chart": lambda **more: EwmaChartFleet(1, **more),
@@ -65,7 +65,7 @@ def calm(fleet):
 def test_a_known_reference_keeps_the_budget(chart, phi):
     """Surely: three standard errors from being 1.5 times the design, or 1.5 times less."""
     fleet = CHARTS[chart](centre=0.0, sigma=1.0, phi=phi)
-    mean, error = ratio(fleet, ar1(fleet.n_sensors, phi, runs=400), runs=400)
+    mean, error = ratio(fleet, ar1(fleet.n_sensors, phi, runs=300), runs=300)
     assert mean - 3 * error > 1 / 1.5
     assert mean + 3 * error < 1.5
 
@@ -88,7 +88,7 @@ def test_a_learnt_reference_keeps_the_budget(chart, phi):
 @pytest.mark.parametrize("fading_factor", [0.05, 0.2, 0.4])
 def test_a_known_phi_keeps_the_budget_of_any_ewma_chart(fading_factor, phi):
     fleet = EwmaChartFleet(1, fading_factor=fading_factor, centre=0.0, sigma=1.0, phi=phi)
-    mean, error = ratio(fleet, ar1(1, phi, runs=400), runs=400)
+    mean, error = ratio(fleet, ar1(1, phi, runs=300), runs=300)
     assert mean - 2 * error > 1 / 1.5
     assert mean + 2 * error < 1.5
 
