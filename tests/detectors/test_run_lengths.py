@@ -74,10 +74,10 @@ def test_a_known_reference_keeps_the_budget(chart, phi):
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_learnt_reference_keeps_the_budget(chart, phi):
     """Up to chance, which is larger: what was learnt differs from run to run."""
-    fleet = CHARTS[chart](grace_period=1000)
+    fleet = CHARTS[chart](grace_period=600)
     draw = ar1(fleet.n_sensors, phi, runs=200)
     fleet.reserve(200)
-    teach(fleet, draw, runs=200, n=1200 if phi == 0 else 40 * round(100 / (1 - phi)))
+    teach(fleet, draw, runs=200, n=1200 if phi == 0 else 24 * round(100 / (1 - phi)))
     calm(fleet)
     mean, error = ratio(fleet, draw, runs=200)
     assert mean + error > 1 / 1.5
