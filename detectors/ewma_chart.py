@@ -142,9 +142,10 @@ class EwmaChartFleet(FleetDetector):
     def schema(self) -> dict[str, Field]:
         """Hold the chart, as distance from μ and variance in σ², and what it is frozen on.
 
-        ``centre`` and ``sigma``, which is widened, are NaN until the grace period is over,
-        ``grace`` is 0 after it. ``doublings`` says that every 2^doublings-th value is kept,
-        ``passed`` how many were not since the last one; ``rarity`` is 2 log r.
+        ``centre``, the median, from which μ is ``off`` so far, and ``sigma``, which is widened, are
+        NaN until the grace period is over, ``grace`` is 0 after it. ``doublings`` says that every
+        2^doublings-th value is kept, ``passed`` how many were not since the last one; ``rarity`` is
+        2 log r.
         """
         sensors = (self.n_sensors,)
         phi = self.phi if self.autocorrelated else 0.0
@@ -155,6 +156,7 @@ class EwmaChartFleet(FleetDetector):
             "doublings": Field("u1", sensors),
             "passed": Field("u1", sensors),
             "centre": Field("f8", sensors, self.centre),
+            "off": Field("f8", sensors),
             "sigma": Field("f8", sensors, self.sigma * wide),
             "rarity": Field("f8", sensors, kernel.rareness(self.fading_factor, phi)),
             "ewma": Field("f8", sensors),

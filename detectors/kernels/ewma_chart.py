@@ -18,6 +18,7 @@ def walk(
     doublings: cython.uchar[:, ::1],
     passed: cython.uchar[:, ::1],
     centre: cython.double[:, ::1],
+    off: cython.double[:, ::1],
     sigma: cython.double[:, ::1],
     rarity: cython.double[:, ::1],
     ewma: cython.double[:, ::1],
@@ -51,7 +52,8 @@ def walk(
                 if x != x:
                     continue
                 if centre[row, sensor] == centre[row, sensor]:
-                    z = fading_factor * (x - centre[row, sensor]) + keep * ewma[row, sensor]
+                    z = fading_factor * (x - centre[row, sensor] - off[row, sensor])
+                    z += keep * ewma[row, sensor]
                     v = fading_factor * fading_factor + keep * keep * variance[row, sensor]
                     if score:
                         scores[i, sensor] = as_rare(
@@ -80,6 +82,7 @@ def walk(
                             learnt,
                             doublings,
                             centre,
+                            off,
                             sigma,
                             rarity,
                             work,
@@ -129,6 +132,7 @@ def settle(
     learnt: cython.longlong[:, ::1],
     doublings: cython.uchar[:, ::1],
     centre: cython.double[:, ::1],
+    off: cython.double[:, ::1],
     sigma: cython.double[:, ::1],
     rarity: cython.double[:, ::1],
     work: cython.double[::1],
@@ -151,13 +155,12 @@ def settle(
             near += 1.0
             total += work[k]
             squares += work[k] * work[k]
-    mid += total / near
     # A normal distribution that is cut off at 3 σ has so much less spread.
     std = max(sqrt(max(squares / near - total * total / (near * near), 0.0)) / 0.98658, min_std)
     phi: cython.double = 0.0
     if autocorrelated:
         for k in range(n):
-            work[k] = max(-3.0, min(3.0, (grace[row, sensor, k] - mid) / std))
+            work[k] = max(-3.0, min(3.0, (grace[row, sensor, k] - mid - total / near) / std))
         phi = autocorrelation(work, n)
     if (
         phi > 0.3 + 2.0 / sqrt(n)
@@ -172,6 +175,7 @@ def settle(
         std /= sqrt(1.0 - 1.0 / max(n * (1.0 - phi) / (1.0 + phi), 2.5))
         phi = min(exp(log(phi) / (1 << doublings[row, sensor])), 0.99)
     centre[row, sensor] = mid
+    off[row, sensor] = total / near
     sigma[row, sensor] = std * widening(fading_factor, phi)
     rarity[row, sensor] = rareness(fading_factor, phi)
     for k in range(n):
