@@ -183,7 +183,7 @@ def _watch(monitor: ClassMonitor, clock: _Clock) -> None:
     ):
         clock.watch(stage, owner, method)
     if stages.inverse is not None:
-        clock.watch("inverse.basis, inverse.regression", stages.inverse, "walk")
+        clock.watch("inverse.basis, inverse.regression, inverse.doubt", stages.inverse, "walk")
     for key, detector in stages.detectors.items():
         method = "walk_signed" if hasattr(detector, "walk_signed") else "walk"
         clock.watch(f"detector.{key}", detector, method)

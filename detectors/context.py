@@ -211,6 +211,7 @@ class RegressionContext(Fleet):
         features: Values,
         valid: NDArray[np.int32],
         learn: Mask,
+        solved: Values | None = None,
     ) -> Explained:
         """Compare each value with what its context explains, then learn the row if it is new.
 
@@ -222,12 +223,18 @@ class RegressionContext(Fleet):
             Of the context, f8[n, p] or wider, and i4[n], from `detectors.basis.ContextBasis`.
         learn
             May this row be learnt? It must be one that is due, u1[n].
+        solved
+            Takes y of each row, f8[n, p], where somebody wants to know it.
         """
         self.check(rows, times, values, full)
         if features.shape[1:] < (self.p,) or len(features) != len(valid) or len(valid) != len(rows):
             raise ValueError(
                 f"features are {list(features.shape)}, [{len(rows)}, {self.p}] at least is needed"
             )
+        if solved is None:
+            solved = np.empty((0, self.p))
+        elif solved.shape != (len(rows), self.p):
+            raise ValueError(f"solved is {list(solved.shape)}, [{len(rows)}, {self.p}] is needed")
         said = Explained(*(np.full(values.shape, math.nan) for _ in range(3)))
         kernel.walk(
             moment_s=self.moment_s,
@@ -241,7 +248,7 @@ class RegressionContext(Fleet):
             nan=math.nan,
             **named_views(rows=rows, times=times, values=values, full=full),
             **named_views(features=features, valid=valid, learn=learn),
-            **named_views(**said._asdict()),
+            **named_views(**said._asdict(), solved=solved),
             **named_views(**self._columns, **self._scratch),
             **named_views(**self.state),
         )

@@ -5,8 +5,10 @@ nothing else. Power as a function of wind cannot show that: a nacelle anemometer
 of a gusty wind, so that wind is the noisiest sensor of all, and a regression on a noisy
 variable is flat (attenuated) and leaves the weather in its residuals. The other direction is the
 right one: from power, speed and blade angle, which are exact, follows the wind that the rotor
-feels, and what the anemometer adds to it is noise without memory (`InverseRegression`). Its
-residual is averaged for days by an EWMA chart, `detectors.ewma_multichart` with one time scale,
+feels, and what the anemometer adds to it is noise without memory (`InverseRegression`). What
+the regression itself is wrong by lasts, and in a season in which it did not learn it is larger than
+all the noise that days leave; by that the residual is drawn in (`detectors.mean_leverage`). It is
+then averaged for days by an EWMA chart, `detectors.ewma_multichart` with one time scale,
 whose own noise is then so small that one or two percent of the wind are seen::
 
     z = (given - felt) / σ        a ← a + λ (clip(z) - a)        score = max(0, a / spread)
@@ -34,9 +36,12 @@ from detectors.base import Fleet, Mask, Rows, Times, Values, check_number
 from detectors.basis import ContextBasis
 from detectors.context import RegressionContext
 from detectors.ewma_multichart import EwmaMultichartFleet, Signed
+from detectors.mean_leverage import MeanLeverage
 
 SETTLE_S = 3600.0
 """So long a machine that was silent for longer is not judged: it may just have started."""
+SCALE_S = 6 * 86400.0
+"""Time constant of the average: losses are of percents, and last."""
 
 
 class InverseRegression:
@@ -57,12 +62,14 @@ class InverseRegression:
         As for `ContextBasis`.
     moment_s, learn_s, familiar, renew_s
         As for `RegressionContext`; only readings that may be learnt count as learnt.
+    scale_s
+        Time constant of the average that will be taken of what is missing. [s]
 
     Examples
     --------
     Half of what is given is felt, exactly; what is given is read with noise. Then a fifth is lost:
 
-    >>> inverse = InverseRegression(1, warm_s=6000, moment_s=60, learn_s=54_000)
+    >>> inverse = InverseRegression(1, warm_s=6000, moment_s=60, learn_s=54_000, scale_s=6000)
     >>> for fleet in inverse.fleets().values():
     ...     fleet.reserve(1)
     >>> rng = np.random.default_rng(1)
@@ -87,6 +94,7 @@ class InverseRegression:
         learn_s: float = 20 * 86400.0,
         familiar: float = 0.05,
         renew_s: float = 2 * 86400.0,
+        scale_s: float = SCALE_S,
     ) -> None:
         self._basis = ContextBasis(
             shown_by,
@@ -107,22 +115,25 @@ class InverseRegression:
             familiar=familiar,
             renew_s=renew_s,
         )
+        self._doubt = MeanLeverage(self._regression.p, scale_s=scale_s)
 
     def fleets(self) -> Mapping[str, Fleet]:
         """Its stages, which hold all of its state."""
-        return {"basis": self._basis, "regression": self._regression}
+        return {"basis": self._basis, "regression": self._regression, "doubt": self._doubt}
 
     def walk(self, rows: Rows, times: Times, given: Values, shown: Values, learn: Mask) -> Values:
         """How much more was given than the machine shows to have felt, f8[n], in σ.
 
+        Less than that where an average over ``scale_s`` would show what the regression is wrong by.
         ``given`` f8[n] is NaN where nobody shall judge it, ``shown`` f8[n, shown_by] what its
         sensors said last; rows with ``learn`` may be learnt.
         """
         features, valid = self._basis.walk(rows, times, np.ascontiguousarray(shown))
         column = np.ascontiguousarray(given)[:, np.newaxis]
-        said = self._regression.walk(rows, times, column, column, features, valid, learn)
-        missing: Values = said.residuals[:, 0]
-        return missing
+        solved = np.zeros((len(rows), self._regression.p))
+        said = self._regression.walk(rows, times, column, column, features, valid, learn, solved)
+        missing = np.ascontiguousarray(said.residuals[:, 0])
+        return self._doubt.walk(rows, times, missing, solved)
 
     def accept(self, row: int) -> None:
         """Let the level and gain of what is given be learnt anew, if they have changed."""
@@ -137,7 +148,7 @@ class YieldChartFleet(EwmaMultichartFleet):
     Parameters
     ----------
     scale_s
-        Time constant of the average: losses are of percents, and last. [s]
+        Time constant of the average. [s]
     learn_s
         Over how much time of residuals its spread is learnt. [s]
     clip
@@ -170,7 +181,7 @@ class YieldChartFleet(EwmaMultichartFleet):
         self,
         n_sensors: int,
         *,
-        scale_s: float = 6 * 86400.0,
+        scale_s: float = SCALE_S,
         learn_s: float = 16 * 86400.0,
         clip: float = 2.0,
         least: float = 1.0,

@@ -22,7 +22,9 @@ class Inverse:
         Which of the judged sensors shows that too little is made of what is given.
     """
 
-    def __init__(self, config: MachineClass, given: str, shown_by: Sequence[str]) -> None:
+    def __init__(
+        self, config: MachineClass, given: str, shown_by: Sequence[str], scale_s: float
+    ) -> None:
         names, settings = list(config.sensors), config.context
         self.speaks_of = list(config.health).index(shown_by[0])
         self._given = names.index(given)
@@ -37,15 +39,16 @@ class Inverse:
             learn_s=settings.learn_s,
             familiar=settings.familiar,
             renew_s=settings.renew_s,
+            scale_s=scale_s,
         )
 
     @classmethod
     def of(cls, config: MachineClass) -> Self | None:
         """That of a class, None where nothing reads it or no sensor is shown by others."""
-        read = any(one.detector.reads == "yields" for one in config.detectors.values())
+        charts = [one for one in config.detectors.values() if one.detector.reads == "yields"]
         for name, sensor in config.sensors.items():
-            if read and sensor.shown_by:
-                return cls(config, name, sensor.shown_by)
+            if charts and sensor.shown_by:
+                return cls(config, name, sensor.shown_by, charts[0].parameters["scale_s"])
         return None
 
     def walk(

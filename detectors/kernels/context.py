@@ -46,12 +46,13 @@ def walk(
     residuals: cython.double[:, ::1],
     expected: cython.double[:, ::1],
     band: cython.double[:, ::1],
+    solved: cython.double[:, ::1],
 ) -> None:
     """Predict each value from its context, compare, and learn where the context is not known yet.
 
     Scratch: ``phi``, ``y`` [p] features and their solution; ``aim``, ``lever`` [S] the prediction
     of every sensor and how far it is from what is known; ``sure`` [S] the same of those features
-    that must be.
+    that must be. ``solved`` [n, p] takes y where it is wanted; else it has no rows.
     """
     i: cython.Py_ssize_t
     j: cython.Py_ssize_t
@@ -72,6 +73,9 @@ def walk(
                 phi[j] = y[j] = features[i, j]
                 far = max(far, fabs(phi[j]))
             solve(row, known, p, factor, y)
+            if i < solved.shape[0]:
+                for j in range(known):
+                    solved[i, j] = y[j]
             worst = predict(row, known, full, i, nan, depth, assured, start, origin, target, y, aim,
                             lever, sure, learn_moments / 20.0, moments, renewing)  # fmt: skip
             judge(

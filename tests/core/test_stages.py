@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from detectors.context import RegressionContext
+from detectors.mean_leverage import MeanLeverage
 from detectors.quality import NOISE, OK, SPIKE
+from streamer.inverse import Inverse
 from streamer.stages import Stages
 from tests.core.plant import configured
 
@@ -111,3 +113,14 @@ def test_a_covariate_explains_what_stands_after_it_and_is_not_judged():
     flow, oil = context.depth[PRESSURE], context.depth[HEAT]
     assert (context.depth[OIL], oil > flow) == (0, True)
     assert context.assured.tolist() == [0, flow, 0, flow], "the covariate may go where it likes"
+
+
+def test_what_the_yield_chart_averages_is_in_doubt_by_the_average_that_it_takes():
+    text = TEXT.replace("range: [0, 100]}", "range: [0, 100], shown_by: [pressure]}").replace(
+        "ewma_multichart: {},", "ewma_multichart: {}, yield_chart: {scale_s: 1234},"
+    )
+    inverse = Inverse.of(configured(text=text).classes["pump"])
+    assert inverse is not None
+    doubt = inverse.fleets()["inverse.doubt"]
+    assert isinstance(doubt, MeanLeverage)
+    assert doubt.scale_s == 1234

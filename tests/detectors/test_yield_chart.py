@@ -67,6 +67,24 @@ def test_what_is_left_has_no_memory_of_the_weather():
     assert spread[1] > 2
 
 
+def test_in_a_season_that_was_not_the_learnings_less_is_said():
+    """There it is wrong by what little it learnt: eight machines, each with noise of its own."""
+    n, now = WEEK, slice(-1440, None)
+    said: dict[float, list[float]] = {1.0: [], 1e8: []}
+    for seed in range(8):
+        wind, shown = turbine(n, seed=seed)
+        wind[now] = 11 + (wind[now] - wind[now].mean())
+        felt = 11 + np.zeros(1440)
+        shown[now] = np.column_stack([felt**3, np.minimum(felt, 8.5)])
+        for scale_s, means in said.items():
+            rows, times = np.zeros(n, np.int32), np.arange(n) * MINUTE_NS
+            regression = inverse(scale_s=scale_s, familiar=10.0)
+            z = regression.walk(rows, times, wind, shown, np.ones(n, np.uint8))
+            means.append(float(np.nanmean(z[now])))
+    drawn, plain = (np.abs(said[scale_s]).mean() for scale_s in (1e8, 1.0))
+    assert drawn < 0.5 * plain
+
+
 def test_more_made_of_less_is_no_loss():
     wind, shown = turbine(loss=-0.2)
     _, scores = missing(wind, shown)
