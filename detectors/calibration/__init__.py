@@ -5,8 +5,8 @@ nothing wrong (ARL0) it should be long, after a shift short. A budget of false a
 and an ARL0 is a limit. 3σ limits at 1 Hz would alarm every 6 minutes and signal.
 
 All of it holds for independent Gaussian residuals. Those of a machine are neither: neighbours in
-time are alike, tails are heavy. Take a limit from here as the least that can do; that of the EWMA
-multicharts is another matter, a tail fitted to what they do.
+time are alike, tails are heavy. Take a limit from here as the least that can do; those of the EWMA
+multicharts and of the yield chart are another matter, they were fitted to what these do.
 """
 
 from detectors.calibration.budget import PERIODS_S, arl0_for, per_month
@@ -29,6 +29,7 @@ from detectors.calibration.shewhart import (
     shewhart_limit,
 )
 from detectors.calibration.spe import spe_above, spe_limit
+from detectors.calibration.yield_chart import yield_chart_limit, yield_chart_rate
 
 __all__ = [
     "ALONE",
@@ -54,4 +55,6 @@ __all__ = [
     "spe_above",
     "spe_limit",
     "t2_limit",
+    "yield_chart_limit",
+    "yield_chart_rate",
 ]

@@ -9,15 +9,71 @@ from detectors.calibration import (
     multichart_limit,
     multichart_rate,
     per_month,
+    yield_chart_limit,
+    yield_chart_rate,
 )
 from streamer.config import parse
-from streamer.config.limits import budget_of
+from streamer.config.limits import SHARE, YIELD, budget_of
 from tests.config.config_texts import errors, text
 
 
 def limits(pump):
     detectors = parse(text(pump=pump)).classes["pump"].detectors
     return {key: one.limit for key, one in detectors.items()}
+
+
+FELT = "rate: {range: [0, 9], role: context, shown_by: [flow]}"
+"""A sensor that makes the yield chart one of the defaults."""
+SCALE_S, LONG = 6 * 86_400.0, "\n    alerts: {sick: {kind: machine, keep_firing_s: 259200}}"
+
+
+def shared(budget, more=LONG):
+    """The class among whose charts is the yield chart, with a budget."""
+    return parse(text(pump=f"false_alarms: {budget}{more}", sensors=FELT)).classes["pump"]
+
+
+def test_one_budget_is_for_all_charts_that_alerts_go_by():
+    spec = shared("2 per machine-year")
+    limits = {key: spec.detectors[key].limit for key in spec.alerts["sick"].detectors}
+    assert set(limits) == {"ewma_multichart", "adjusted_multichart", "yield_chart"}
+    asked, delays = per_month("2 per machine-year"), Delays(600, 259_200)
+    assert limits["yield_chart"] == yield_chart_limit(SHARE * asked, SCALE_S, delays)
+    assert YIELD[0] < limits["yield_chart"] < YIELD[1]
+    assert budget_of(limits, spec) == pytest.approx(asked, rel=1e-3)
+    without = multichart_limit(asked, 1, delays)
+    assert limits["ewma_multichart"] == limits["adjusted_multichart"] > without
+
+
+def test_a_large_budget_is_for_the_charts_that_can_use_it_up():
+    spec = shared("1 per machine-month")
+    left = 1.0 - yield_chart_rate(YIELD[0], SCALE_S, Delays(600, 259_200))
+    assert spec.detectors["yield_chart"].limit == YIELD[0]
+    asked = multichart_limit(left, 1, Delays(600, 259_200))
+    assert spec.detectors["ewma_multichart"].limit == asked
+    assert left > SHARE
+
+
+def test_a_small_budget_does_not_make_the_yield_chart_blind():
+    spec = shared("0.2 per machine-year")
+    assert spec.detectors["yield_chart"].limit == YIELD[1]
+    left = (1 - SHARE) * per_month("0.2 per machine-year")
+    asked = multichart_limit(left, 1, Delays(600, 259_200))
+    assert spec.detectors["ewma_multichart"].limit == pytest.approx(asked)
+
+
+def test_a_yield_chart_with_a_limit_of_its_own_takes_what_that_costs():
+    own = LONG + "\n    detectors: {ewma_multichart: {}, yield_chart: {limit: 9}}"
+    spec = shared("1 per machine-year", own)
+    assert spec.detectors["yield_chart"].limit == 9
+    year = per_month("1 per machine-year")
+    asked = multichart_limit(year, 1, Delays(600, 259_200))
+    assert spec.detectors["ewma_multichart"].limit == pytest.approx(asked)
+
+
+def test_a_scale_that_is_none_is_said_and_nothing_falls_over():
+    own = "\n    detectors: {ewma_multichart: {}, yield_chart: {scale_s: 0}}"
+    yaml = text(pump=f"false_alarms: 1 per machine-year{own}", sensors=FELT)
+    assert any("scale_s" in line for line in errors(yaml))
 
 
 def test_without_a_budget_limits_are_those_of_the_table():
