@@ -34,14 +34,13 @@ class Adapted(NamedTuple):
 
 def events(
     told: Sequence[Adapted], rows: Rows, times: Times, machines: Sequence[Machine]
-) -> list[AlertEvent]:
-    """The news of a turn, in the order of its readings."""
-    found = [
+) -> list[tuple[int, AlertEvent]]:
+    """The news of a turn, each with its reading."""
+    return [
         (one.reading, _event(machines[int(rows[one.reading])], times, one, where, regression))
         for regression in told
         for one, where in zip(regression.news, regression.where, strict=True)
     ]
-    return [event for _, event in sorted(found, key=lambda pair: pair[0])]
 
 
 def _event(

@@ -81,8 +81,8 @@ class ClassMonitor:
             severities,
             lambda i, r: self._explainer.why(block, i, rules[r]),
             list(self.stages.siblings.severity(block.shared).T),
+            beside=events(block.adapted, block.rows, block.times, self._machines),
         )
-        alerts += events(block.adapted, block.rows, block.times, self._machines)
         return Judged(self._points(readings, block, fresh), alerts, block)
 
     def obey(self, verb: Verb) -> list[AlertEvent]:

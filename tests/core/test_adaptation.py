@@ -87,7 +87,7 @@ def test_a_budget_that_is_spent_is_told_and_shown():
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_the_events_do_not_depend_on_turns(size: int):
     whole, cut = dry(flood(), 100, plant()), dry(flood(), size, plant())
-    assert sorted(learnt(whole), key=lambda e: e.id) == sorted(learnt(cut), key=lambda e: e.id)
+    assert whole.alerts == cut.alerts
     assert whole.bits() == cut.bits()
 
 
