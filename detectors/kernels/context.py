@@ -111,7 +111,7 @@ def walk(
                 continue
             told = extend(
                 row, i, times[i], told, weight, worst, hold_moments, per_day, in_all, familiar,
-                learn_moments, ridge, nan, full, depth, start, floor, moments, extended, factor,
+                learn_moments, ridge, full, depth, start, floor, moments, extended, factor,
                 origin, target, squares, freedom, level, held, age, day, moved, gained, span, marks,
                 phi, y, z, aim, lever, mean, news,
             )  # fmt: skip
@@ -677,7 +677,6 @@ def extend(
     familiar: cython.double,
     learn_moments: cython.double,
     ridge: cython.double,
-    nan: cython.double,
     full: cython.const[cython.double][:, ::1],
     depth: cython.const[cython.int][::1],
     start: cython.const[cython.int][::1],
@@ -715,7 +714,7 @@ def extend(
         throw_out(row, held, age)
         return told
     if worst > familiar:
-        hold(row, i, weight, nan, full, depth, floor, origin, squares, freedom, aim, lever, phi,
+        hold(row, i, weight, full, depth, floor, origin, squares, freedom, aim, lever, phi,
              held)  # fmt: skip
     age[row] += weight
     if age[row] < hold_moments:
@@ -805,7 +804,6 @@ def hold(
     row: cython.Py_ssize_t,
     i: cython.Py_ssize_t,
     weight: cython.double,
-    nan: cython.double,
     full: cython.const[cython.double][:, ::1],
     depth: cython.const[cython.int][::1],
     floor: cython.const[cython.double][::1],
@@ -820,7 +818,8 @@ def hold(
     """Add a row to the block that is filling.
 
     ``held`` has per block its weight, Σ w φ, and for each judged sensor Σ w x, counted from its
-    origin, NaN once it was missing; then squares of errors and their weight.
+    origin; then squares of errors and their weight. Where x is missing what is expected stands for
+    it, so that it changes nothing; what was never heard is NaN.
     """
     j: cython.Py_ssize_t
     s: cython.Py_ssize_t
@@ -832,8 +831,8 @@ def hold(
     for s in range(depth.shape[0]):
         if depth[s] == 0:
             continue
-        if not said(full[i, s]) or isnan(aim[s]):
-            held[row, 0, k] = nan
+        if not said(full[i, s]):
+            held[row, 0, k] += weight * (aim[s] - origin[row, s])
         else:
             held[row, 0, k] += weight * (full[i, s] - origin[row, s])
             if lever[s] <= 0.5:

@@ -122,6 +122,17 @@ def test_a_storm_without_a_fault_is_learnt_all_the_same():
     assert expected(stage, [2.25])[0] == pytest.approx(1 + 4.5 + 3.75, abs=0.15)
 
 
+def test_a_sensor_that_flickers_learns_what_is_new_by_the_values_it_tells():
+    stage, sure = taught(), taught()
+    gusts = storm(400, 2)
+    run(sure, gusts, N)
+    flickering = gusts.copy()
+    flickering[np.random.default_rng(3).random(len(gusts)) < 0.1, 1] = np.nan
+    run(stage, flickering, N)
+    told = expected(stage, [2.25])[0], expected(sure, [2.25])[0]
+    assert told == pytest.approx([1 + 4.5 + 3.75] * 2, abs=0.3)
+
+
 def test_what_is_new_waits_for_the_quarantine_and_no_longer_than_twice():
     for hold in (4, 6):
         stage = taught(quarantine_s=hold * MOMENT_S)
