@@ -22,13 +22,24 @@ for every step away from it. It decides everything:
   is not learnt: where the reference is known it is *frozen*, and a slow fault cannot pull it along.
 * ``h > familiar``: the machine does what it has not done before (a storm, a heat wave): drift of
   the *inputs*. Nobody can say what is right, so the residual is NaN, and the reading is learnt,
-  unless residuals have long been away from zero: then what is new may be the fault.
+  unless residuals have long been away from zero: then what is new may be the fault. See below.
 
 Readings in quick succession are one moment of the weather told many times. A reading weighs
 ``w = min(Δt / moment_s, 1)``, so that weights count moments, whatever the rate. What is learnt is
 drawn in to four σ where the context is familiar, else taken as it is: what a machine reads when it
 first idles may be a hundred σ of its work away, and is right. σ² is the mean of squared errors made
 *before* learning, over 1 + h.
+
+Once ``learn_s`` are over what is new is not learnt at once. It is added to a block that fills for
+``quarantine_s`` of the machine's own readings and then waits as long; a residual that has long been
+away from zero empties both. What has waited is learnt as one row, the mean of the block, with its
+weight w. That turns the regression by ``Δβ = R⁻¹ y · w e / (1 + w h)``, e the mean error, and moves
+what is expected over the n moments of the learning time, root mean square, by at most::
+
+    w |e| / (1 + w h) · √((h - ρ |R⁻¹ y|²) / n)
+
+(the second term: what ρ pretends to have seen). A block that would take the sum of these, of the
+sensor that moves the farthest and in its σ, beyond ``adapt_day`` or ``adapt_total`` is not learnt.
 
 After maintenance (`accept`) a sensor is silent for ``renew_s``. If it then reads as before, nothing
 has changed; else it gets a new level and gain, ``expected ← a + b · expected``, and again each time
@@ -322,7 +333,10 @@ class RegressionContext(Fleet):
         return assured
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
-        """Let sensors learn their level and gain anew, if they have changed; the shape is kept."""
+        """Let sensors learn their level and gain anew, if they have changed; the shape is kept.
+
+        What waits is forgotten, and the budget is whole again.
+        """
         begun = self.state["renewing"][row, :, 0] >= 0
         which = [s for s in (list(sensors) or range(self.n_sensors)) if begun[s]]
         self.state["renewing"][row, which] = 0.0
