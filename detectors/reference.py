@@ -8,11 +8,11 @@ that skip what they find strange themselves .36; those that never learn from an 
 learnt once no longer looks strange, so a learner that guards itself lets in whatever comes in a
 block, as every fault of a machine does.
 
-What is learnt of contexts that were never met before has a quarantine and a budget of its own, in
-`detectors.context`: it is learnt before the charts have spoken.
-
 Hence the gate listens only to the frozen charts, and it is latched: it closes at the limit and
 opens again only after ``hold_s`` of event time below ``clear``.
+
+What is learnt of contexts that were never met before has a quarantine and a budget of its own, in
+`detectors.context`: it is learnt before the charts have spoken.
 """
 
 from __future__ import annotations
