@@ -162,6 +162,28 @@ def test_what_is_thrown_out_changes_no_bit_of_the_learner(odd: float):
     assert_same_bits(before, learner(stage))
 
 
+@pytest.mark.parametrize(("level", "fault"), [(-0.9, 0.3), (-1.2, -1.0), (-1.5, 0.05), (-2.5, 0.5)])
+def test_what_a_block_costs_is_how_far_it_moves_what_is_known(level: float, fault: float):
+    stage = taught(quarantine_s=0)
+    x = usual(N, 1)[:, 0]
+    before = expected(stage, x)
+    sigma = math.sqrt(stage.state["squares"][0, 1] / stage.state["freedom"][0, 1])
+    run(stage, np.array([[level, 1 + 2 * level + fault]]), N)
+    assert stage.state["extended"][0] > 0
+    moved = math.sqrt(np.mean((expected(stage, x) - before) ** 2)) / sigma
+    assert stage.state["moved"][0, 1] == pytest.approx(moved, rel=0.05)
+
+
+def test_what_was_never_met_at_all_moves_nothing_that_is_known():
+    stage = taught(quarantine_s=0)
+    x = usual(N, 1)[:, 0]
+    before = expected(stage, x)
+    run(stage, np.array([[3.0, 13.0 + 20.0]]), N)  # 200 σ off
+    assert stage.state["extended"][0] == 1
+    assert np.abs(expected(stage, x) - before).max() < 0.05
+    assert stage.state["moved"][0, 1] < 0.5
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
