@@ -164,7 +164,7 @@ class AlertBook:
         """
         hot = self._worth_a_look(rows, severities, fleet)
         if not hot.any():
-            return []
+            return [event for _, event in sorted(beside, key=itemgetter(0))]
         which, of = np.nonzero(hot)
         row = np.where(of < len(severities), rows[which], FLEET)
         severity = np.array([*severities, *fleet])[of, which]
