@@ -87,7 +87,7 @@ class InverseRegression:
         learn_s: float = 20 * 86400.0,
         familiar: float = 0.05,
         renew_s: float = 2 * 86400.0,
-        quarantine_s: float = 3 * 3600.0,
+        quarantine_s: float = 2 * 3600.0,
         adapt_day: float = 0.25,
         adapt_total: float = 2.0,
     ) -> None:

@@ -194,7 +194,7 @@ class Context(Section):
     """Regression: leverage up to which a context is known; below, residuals are judged."""
     renew_s: PositiveSeconds = 2 * 86_400.0
     """Regression: after maintenance a sensor learns its level and gain anew for so long."""
-    quarantine_s: Seconds = 3 * 3600.0
+    quarantine_s: Seconds = 2 * 3600.0
     """Regression: what is new after the learning time waits so long, and at most twice so long, for
     a sign that something is wrong, and is thrown away if one comes; else it is learnt. In time of
     its own readings. 0: learnt at once."""

@@ -109,7 +109,7 @@ def blown(**changes) -> RegressionContext:
 def test_a_fault_that_begins_in_the_first_storm_is_not_taken_for_the_storm():
     (taken,) = expected(blown(quarantine_s=0), [2.25]) - (1 + 4.5 + 3.75)
     assert taken == pytest.approx(0.8, abs=0.1), "learnt at once, so that is what storms are like"
-    healthy, ill = taught(), blown(quarantine_s=18 * MOMENT_S)
+    healthy, ill = taught(), blown(quarantine_s=12 * MOMENT_S)
     assert_same_bits(learner(healthy), learner(ill))
 
 
