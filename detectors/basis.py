@@ -160,3 +160,8 @@ class ContextBasis(Fleet):
             **named_views(**self.state),
         )
         return features, valid
+
+    def usual(self, row: int) -> tuple[Values, Values]:
+        """Each context's usual low and the width of its span, f8[C]: u = (c - low) / width."""
+        low, high = self.state["low"][row], self.state["high"][row]
+        return low, np.maximum(high - low, self._columns["least"])

@@ -22,13 +22,24 @@ for every step away from it. It decides everything:
   is not learnt: where the reference is known it is *frozen*, and a slow fault cannot pull it along.
 * ``h > familiar``: the machine does what it has not done before (a storm, a heat wave): drift of
   the *inputs*. Nobody can say what is right, so the residual is NaN, and the reading is learnt,
-  unless residuals have long been away from zero: then what is new may be the fault.
+  unless residuals have long been away from zero: then what is new may be the fault. See below.
 
 Readings in quick succession are one moment of the weather told many times. A reading weighs
 ``w = min(Δt / moment_s, 1)``, so that weights count moments, whatever the rate. What is learnt is
 drawn in to four σ where the context is familiar, else taken as it is: what a machine reads when it
 first idles may be a hundred σ of its work away, and is right. σ² is the mean of squared errors made
 *before* learning, over 1 + h.
+
+Once ``learn_s`` are over what is new is not learnt at once. It is added to a block that fills for
+``quarantine_s`` of the machine's own readings and then waits as long; a residual that has long been
+away from zero empties both. What has waited is learnt as one row, the mean of the block, with its
+weight w. That turns the regression by ``Δβ = R⁻¹ y · w e / (1 + w h)``, e the mean error, and moves
+what is expected over the n moments of the learning time, root mean square, by at most::
+
+    w |e| / (1 + w h) · √((h - ρ |R⁻¹ y|²) / n)
+
+(the second term: what ρ pretends to have seen). A block that would take the sum of these, of the
+sensor that moves the farthest and in its σ, beyond ``adapt_day`` or ``adapt_total`` is not learnt.
 
 After maintenance (`accept`) a sensor is silent for ``renew_s``. If it then reads as before, nothing
 has changed; else it gets a new level and gain, ``expected ← a + b · expected``, and again each time
@@ -51,7 +62,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +74,11 @@ from detectors.base import (
     Rows,
     Times,
     Values,
+    check_count,
     check_number,
     named_views,
     per_sensor,
+    to_ns,
 )
 from detectors.kernels import context as kernel
 
@@ -80,10 +93,31 @@ LEAST_MOMENTS = 50
 """From fewer no spread is known."""
 LEVEL_S = 6 * 3600.0
 """Time constant of the level of residuals that tells whether something has long been wrong."""
+SPENT: tuple[Literal["", "day", "total"], ...] = ("", "day", "total")
+"""What `Adaptation.spent` says, by the kernel's numbers."""
+
+
+class Adaptation(NamedTuple):
+    """What a regression has learnt of a machine in a day, or why it learns no more."""
+
+    reading: int
+    """The reading at which it was found out."""
+    spent: Literal["", "day", "total"]
+    """Which budget had no room for more; empty: this is the account of a day."""
+    day_ns: int
+    """When that day began (UTC, of event time)."""
+    moments: float
+    """So many were learnt on that day until then."""
+    day: float
+    """So far what is expected may have moved on that day, … [σ]"""
+    total: float
+    """… and since the reference was frozen, or somebody accepted it. [σ]"""
+    spans: NDArray[np.float64]
+    """Between which values the features ``marks`` were where it learnt then, f8[marks, 2]."""
 
 
 class Explained(NamedTuple):
-    """What the context explains, each f8[n, S]; NaN where it cannot say."""
+    """What the context explains, each f8[n, S], NaN where it cannot say; and what was learnt."""
 
     residuals: Values
     """What it does not explain of a reported value, in standard deviations."""
@@ -91,6 +125,8 @@ class Explained(NamedTuple):
     """In the sensor's unit."""
     band: Values
     """One standard deviation of a value about what is expected, in the sensor's unit."""
+    adapted: Sequence[Adaptation] = ()
+    """What was told of learning once the learning time was over, in the order of the readings."""
 
 
 class RegressionContext(Fleet):
@@ -114,6 +150,13 @@ class RegressionContext(Fleet):
         Leverage up to which a context is known.
     renew_s
         So long a sensor learns its level and gain anew after `accept`. [s]
+    quarantine_s
+        What is new once the learning time is over waits so long at least, and twice as long at
+        most, before it is learnt; 0: it does not. [s]
+    adapt_day, adapt_total
+        So far what is learnt then may move what is expected, within a day (UTC) and in all. [σ]
+    marks
+        Features of which it is told where they were when something was learnt.
 
     Raises
     ------
@@ -147,12 +190,19 @@ class RegressionContext(Fleet):
         learn_s: float = 20 * 86400.0,
         familiar: float = 0.05,
         renew_s: float = 2 * 86400.0,
+        quarantine_s: float = 2 * 3600.0,
+        adapt_day: float = 0.25,
+        adapt_total: float = 2.0,
+        marks: Sequence[int] = (),
     ) -> None:
         super().__init__(n_sensors)
         check_number("moment_s", moment_s, 1e-6, 1e7)
         check_number("learn_s", learn_s, LEAST_MOMENTS * moment_s, 1e9)
         check_number("familiar", familiar, 1e-4, 10)
         check_number("renew_s", renew_s, moment_s, 1e9)
+        check_number("quarantine_s", quarantine_s, 0, 1e7)
+        check_number("adapt_day", adapt_day, 0, 1e9)
+        check_number("adapt_total", adapt_total, 0, 1e9)
         depths = per_sensor("depth", depth, n_sensors, 1).astype(np.int32)
         if not depths.any() or (depths < 0).any():
             raise ValueError(f"depth is {depths}, at least one sensor needs a feature")
@@ -170,24 +220,36 @@ class RegressionContext(Fleet):
             familiar,
             renew_s,
         )
+        self.quarantine_s, self.adapt_day, self.adapt_total = quarantine_s, adapt_day, adapt_total
         self.p = int(depths.max())
+        for mark in marks:
+            check_count("marks", mark, 0, self.p - 1)
         self._columns = {
             "depth": depths,
             "assured": sure,
             "start": np.concatenate([[0], np.cumsum(depths)[:-1]]).astype(np.int32),
             "floor": np.maximum(per_sensor("floor", floor, n_sensors, 0.0), 1e-12),
+            "marks": np.array(marks, dtype=np.int32),
         }
         self._scratch = {
             "phi": np.zeros(self.p),
             "y": np.zeros(self.p),
+            "z": np.zeros(self.p),
             "aim": np.zeros(n_sensors),
             "lever": np.zeros(n_sensors),
             "sure": np.zeros(n_sensors),
+            "mean": np.zeros((1, n_sensors)),
         }
 
     def schema(self) -> dict[str, Field]:
-        """The factor R by rows and each sensor's d; squares of errors and their weight; levels."""
-        sensors = (self.n_sensors,)
+        """The factor R by rows and each sensor's d; squares of errors and their weight; levels.
+
+        Then the blocks that wait, how long the one that fills has done so, and the accounts of a
+        day: how far it moved (and in all), how many moments were learnt and where, and whether it
+        was told that a budget is spent.
+        """
+        sensors, judged = (self.n_sensors,), int((self._columns["depth"] > 0).sum())
+        blocks = 2 if self.quarantine_s > 0 else 1
         return {
             "learnt_ns": Field("i8"),
             "moments": Field("f8"),
@@ -195,11 +257,17 @@ class RegressionContext(Fleet):
             "factor": Field("f4", (self.p * (self.p + 1) // 2,)),
             "origin": Field("f8", sensors, math.nan),
             "target": Field("f4", (int(self._columns["depth"].sum()),)),
-            "squares": Field("f8", sensors),
-            "freedom": Field("f8", sensors),
-            "level": Field("f8", sensors),
+            "squares": Field("f4", sensors),
+            "freedom": Field("f4", sensors),
+            "level": Field("f4", sensors),
             "level_ns": Field("i8", sensors),
-            "renewing": Field("f8", (self.n_sensors, 6)),
+            "renewing": Field("f4", (self.n_sensors, 6)),
+            "held": Field("f4", (blocks, 1 + self.p + 3 * judged)),
+            "age": Field("f8"),
+            "day": Field("i4"),
+            "moved": Field("f8", (2,)),
+            "gained": Field("f4", (2,)),
+            "span": Field("f4", (len(self._columns["marks"]), 2)),
         }
 
     def walk(  # noqa: PLR0917 - the columns of one turn, in the order of the stages
@@ -235,24 +303,29 @@ class RegressionContext(Fleet):
             solved = np.empty((0, self.p))
         elif solved.shape != (len(rows), self.p):
             raise ValueError(f"solved is {list(solved.shape)}, [{len(rows)}, {self.p}] is needed")
-        said = Explained(*(np.full(values.shape, math.nan) for _ in range(3)))
-        kernel.walk(
+        nothing = np.full(values.shape, math.nan)
+        said = Explained(nothing, nothing.copy(), nothing.copy())
+        news = np.empty((2 * len(rows), 6 + 2 * len(self._columns["marks"])))
+        told = kernel.walk(
             moment_s=self.moment_s,
             least=LEAST_WEIGHT,
             largest=LARGEST_FEATURE,
             learn_moments=self.learn_s / self.moment_s,
             renew_moments=self.renew_s / self.moment_s,
+            hold_moments=self.quarantine_s / self.moment_s,
+            per_day=self.adapt_day,
+            in_all=self.adapt_total,
             familiar=self.familiar,
             level_s=LEVEL_S,
             ridge=RIDGE,
             nan=math.nan,
             **named_views(rows=rows, times=times, values=values, full=full),
             **named_views(features=features, valid=valid, learn=learn),
-            **named_views(**said._asdict(), solved=solved),
-            **named_views(**self._columns, **self._scratch),
+            **named_views(residuals=said.residuals, expected=said.expected, band=said.band),
+            **named_views(**self._columns, **self._scratch, news=news, solved=solved),
             **named_views(**self.state),
         )
-        return said
+        return said._replace(adapted=[_adaptation(one) for one in news[:told]]) if told else said
 
     @property
     def depth(self) -> NDArray[np.int32]:
@@ -267,13 +340,28 @@ class RegressionContext(Fleet):
         return assured
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
-        """Let sensors learn their level and gain anew, if they have changed; the shape is kept."""
+        """Let sensors learn their level and gain anew, if they have changed; the shape is kept.
+
+        What waits is forgotten, and the budget is whole again.
+        """
         begun = self.state["renewing"][row, :, 0] >= 0
         which = [s for s in (list(sensors) or range(self.n_sensors)) if begun[s]]
         self.state["renewing"][row, which] = 0.0
         self.state["renewing"][row, which, 0] = 1.0
         self.state["level"][row, which] = 0.0
+        self.state["held"][row] = 0.0
+        self.state["age"][row] = 0.0
+        self.state["moved"][row, 1] = 0.0
+        self.state["gained"][row, 1] = 0.0
 
     def ready(self, row: int) -> float:
         """Share of the learning that is done, 0 … 1."""
         return float(min(self.state["moments"][row] * self.moment_s / self.learn_s, 1.0))
+
+
+def _adaptation(told: Values) -> Adaptation:
+    """As the kernel writes it."""
+    spans = told[6:].reshape(-1, 2).copy()
+    day_ns = int(told[2]) * to_ns("day", 86400)
+    moments, day, total = map(float, told[3:6])
+    return Adaptation(int(told[0]), SPENT[int(told[1])], day_ns, moments, day, total, spans)

@@ -10,6 +10,9 @@ block, as every fault of a machine does.
 
 Hence the gate listens only to the frozen charts, and it is latched: it closes at the limit and
 opens again only after ``hold_s`` of event time below ``clear``.
+
+What is learnt of contexts that were never met before has a quarantine and a budget of its own, in
+`detectors.context`: it is learnt before the charts have spoken.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ import numpy as np
 
 from detectors.base import Fleet, Mask, Rows, Times, Values, check_number
 from detectors.basis import ContextBasis
-from detectors.context import RegressionContext
+from detectors.context import Adaptation, RegressionContext
 from detectors.ewma_multichart import EwmaMultichartFleet, Signed
 from detectors.mean_leverage import MeanLeverage
 
@@ -60,7 +60,7 @@ class InverseRegression:
         The smallest σ of what is given, in its unit; its resolution.
     knots, warm_s
         As for `ContextBasis`.
-    moment_s, learn_s, familiar, renew_s
+    moment_s, learn_s, familiar, renew_s, quarantine_s, adapt_day, adapt_total
         As for `RegressionContext`; only readings that may be learnt count as learnt.
     scale_s
         Time constant of the average that will be taken of what is missing. [s]
@@ -94,6 +94,9 @@ class InverseRegression:
         learn_s: float = 20 * 86400.0,
         familiar: float = 0.05,
         renew_s: float = 2 * 86400.0,
+        quarantine_s: float = 2 * 3600.0,
+        adapt_day: float = 0.25,
+        adapt_total: float = 2.0,
         scale_s: float = SCALE_S,
     ) -> None:
         self._basis = ContextBasis(
@@ -114,6 +117,9 @@ class InverseRegression:
             learn_s=learn_s,
             familiar=familiar,
             renew_s=renew_s,
+            quarantine_s=quarantine_s,
+            adapt_day=adapt_day,
+            adapt_total=adapt_total,
         )
         self._doubt = MeanLeverage(self._regression.p, scale_s=scale_s)
 
@@ -128,12 +134,18 @@ class InverseRegression:
         ``given`` f8[n] is NaN where nobody shall judge it, ``shown`` f8[n, shown_by] what its
         sensors said last; rows with ``learn`` may be learnt.
         """
+        return self.explain(rows, times, given, shown, learn)[0]
+
+    def explain(
+        self, rows: Rows, times: Times, given: Values, shown: Values, learn: Mask
+    ) -> tuple[Values, Sequence[Adaptation]]:
+        """As `walk`; and what was told of learning once the learning time was over."""
         features, valid = self._basis.walk(rows, times, np.ascontiguousarray(shown))
         column = np.ascontiguousarray(given)[:, np.newaxis]
         solved = np.zeros((len(rows), self._regression.p))
         said = self._regression.walk(rows, times, column, column, features, valid, learn, solved)
         missing = np.ascontiguousarray(said.residuals[:, 0])
-        return self._doubt.walk(rows, times, missing, solved)
+        return self._doubt.walk(rows, times, missing, solved), said.adapted
 
     def accept(self, row: int) -> None:
         """Let the level and gain of what is given be learnt anew, if they have changed."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -151,16 +152,19 @@ class AlertBook:
         severities: Sequence[NDArray[np.float64]],
         why: Callable[[int, int], Why],
         fleet: Sequence[NDArray[np.float64]] = (),
+        *,
+        beside: Sequence[tuple[int, AlertEvent]] = (),
     ) -> list[AlertEvent]:
         """Step every alert through a turn's readings, in order.
 
         ``severities`` holds one ``f8[n]`` per rule, ``fleet`` one per rule about all machines
         together; ``why(i, r)`` explains reading ``i`` to rule ``r``, the fleet's after the others,
-        and is asked only where it matters.
+        and is asked only where it matters. ``beside`` are events that are no alerts, each with its
+        reading: all are told in the order of the readings.
         """
         hot = self._worth_a_look(rows, severities, fleet)
         if not hot.any():
-            return []
+            return [event for _, event in sorted(beside, key=itemgetter(0))]
         which, of = np.nonzero(hot)
         row = np.where(of < len(severities), rows[which], FLEET)
         severity = np.array([*severities, *fleet])[of, which]
@@ -169,8 +173,8 @@ class AlertBook:
         for i, r, subject, time_ns, x in zip(*said, strict=True):
             event = self._step(rules[r], subject, time_ns, x, partial(why, i, r))
             if event is not None:
-                events.append(event)
-        return events
+                events.append((i, event))
+        return [event for _, event in sorted([*events, *beside], key=itemgetter(0))]
 
     def _worth_a_look(
         self,

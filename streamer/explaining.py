@@ -9,8 +9,9 @@ import numpy as np
 
 from detectors.base import Fleet, Mask, Rows, Times, Values
 from detectors.basis import ContextBasis
-from detectors.context import RegressionContext
+from detectors.context import Adaptation, Explained, RegressionContext
 from detectors.slots import SlotContext
+from streamer.adaptation import Adapted
 from streamer.config.classes import MachineClass
 
 
@@ -19,12 +20,15 @@ class Context(Protocol):
 
     def explain(  # noqa: PLR0917 - the columns of one turn
         self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
-    ) -> tuple[Values, Values, Values]:
+    ) -> Explained:
         """Residuals in σ; expected values and one σ about them in the sensor's unit; each f8[n, S].
 
         ``shown`` are the values to be explained, ``full`` the same with what earlier readings left
         filled in, ``known`` these without what is doubted now; rows with ``learn`` may be learnt.
         """
+
+    def told(self, rows: Rows, news: Sequence[Adaptation]) -> Adapted:
+        """What was learnt of these readings' machines, in words."""
 
     def fleets(self) -> Mapping[str, Fleet]:
         """Its stages, for the snapshot."""
@@ -75,7 +79,22 @@ class _Regression:
             learn_s=settings.learn_s,
             familiar=settings.familiar,
             renew_s=settings.renew_s,
+            quarantine_s=settings.quarantine_s,
+            adapt_day=settings.adapt_day,
+            adapt_total=settings.adapt_total,
+            marks=[feature for _, feature in self._marked(config)],
         )
+        self._weather = [explaining[c] for c, _ in self._marked(config)]
+        self._spanned = [c for c, _ in self._marked(config)]
+
+    def _marked(self, config: MachineClass) -> list[tuple[int, int]]:
+        """The contexts that are nothing but that, and the features that are their levels."""
+        deepest = max(self._depth(name, config, config.explaining) for name in self._names)
+        return [
+            (c, int(at))
+            for c, (name, at) in enumerate(zip(config.explaining, self._basis.start, strict=False))
+            if config.sensors[name].role == "context" and at < deepest
+        ]
 
     def _depth(self, name: str, config: MachineClass, explaining: Sequence[str]) -> int:
         """How many leading features explain a sensor.
@@ -94,10 +113,23 @@ class _Regression:
 
     def explain(  # noqa: PLR0917 - the columns of one turn
         self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
-    ) -> tuple[Values, Values, Values]:
+    ) -> Explained:
         features, valid = self._basis.walk(rows, times, full)
-        said = self._regression.walk(rows, times, shown, known, features, valid, learn)
-        return said.residuals, said.expected, said.band
+        return self._regression.walk(rows, times, shown, known, features, valid, learn)
+
+    def told(self, rows: Rows, news: Sequence[Adaptation]) -> Adapted:
+        one = self._regression
+        where = [self._where(int(rows[each.reading]), each) for each in news]
+        return Adapted(news, where, one.adapt_day, one.adapt_total)
+
+    def _where(self, row: int, told: Adaptation) -> str:
+        """At which weather something was learnt."""
+        low, width = self._basis.usual(row)
+        said = []
+        for name, c, (least, most) in zip(self._weather, self._spanned, told.spans, strict=True):
+            ends = low[c] + least * width[c], low[c] + most * width[c]
+            said.append(f"{name} {ends[0]:.3g} … {ends[1]:.3g}")
+        return ", ".join(said)
 
     def fleets(self) -> Mapping[str, Fleet]:
         return {"basis": self._basis, "context": self._regression}
@@ -123,6 +155,8 @@ class _Regression:
             said.append(f"context {int(done):,} of {whole:,.0f} moments")
         elif later:
             said.append(f"context known, {later:,} moments of what was new added since")
+        if done >= whole and (state["moved"][row, 1] or state["gained"][row, 1]):
+            said.append(self._adapted(row))
         gathered, renew = state["renewing"][row, :, 0], one.renew_s / one.moment_s
         for sensor in np.flatnonzero((gathered > 0) & (gathered < renew + 1)):
             share = f"{int(gathered[sensor] - 1):,} of {renew:,.0f} moments"
@@ -131,6 +165,13 @@ class _Regression:
             share = f"{int(-gathered[sensor]):,} of {whole:,.0f} moments"
             said.append(f"{self._names[sensor]} began late, {share}")
         return said
+
+    def _adapted(self, row: int) -> str:
+        """How far what was added has moved what is expected, and whether there is room for more."""
+        one, state = self._regression, self._regression.state
+        spent = "" if state["gained"][row, 1] < 2 else ": nothing new is learnt until accept"
+        moved = f"{state['moved'][row, 1]:.2g} of {one.adapt_total:g} σ"
+        return f"expected values moved by {moved} at most{spent}"
 
 
 def _sure(config: MachineClass) -> Sequence[str]:
@@ -164,7 +205,7 @@ class _Slots:
 
     def explain(  # noqa: PLR0917 - the columns of one turn
         self, rows: Rows, times: Times, shown: Values, full: Values, known: Values, learn: Mask
-    ) -> tuple[Values, Values, Values]:
+    ) -> Explained:
         del known, learn  # what may not be learnt is not shown: a frozen slot learns nothing
         offsets = np.zeros_like(full)
         for sensor, other in self._relative:
@@ -172,7 +213,11 @@ class _Slots:
         residuals, expected = self._slots.walk(rows, times, shown - offsets, full)
         # σ is what a residual was divided by; of one that is 0 it is not told.
         off = np.where(residuals == 0, np.nan, residuals)
-        return residuals, expected + offsets, np.abs((shown - offsets - expected) / off)
+        return Explained(residuals, expected + offsets, np.abs((shown - offsets - expected) / off))
+
+    def told(self, rows: Rows, news: Sequence[Adaptation]) -> Adapted:
+        del rows  # a bin that is full never learns again: there is no news
+        return Adapted(news, [], 0.0, 0.0)
 
     def fleets(self) -> Mapping[str, Fleet]:
         return {"context": self._slots}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from detectors.attribution import INSTRUMENT, MACHINE, MISLED, WRONG_WAY
 from detectors.base import Mask, Rows, Values
 from detectors.siblings import Shared
+from streamer.adaptation import Adapted
 from streamer.instrument import Doubt
 from streamer.records import Times
 
@@ -61,6 +63,8 @@ class Block(NamedTuple):
     health: Values
     """Health index of each component, 0 … 100."""
     doubts: dict[int, Doubt]
+    adapted: Sequence[Adapted]
+    """What was learnt after the learning time, and where a budget is spent."""
 
     @property
     def blamed(self) -> NDArray[np.bool_]:
@@ -109,3 +113,5 @@ class Findings(NamedTuple):
     """Whether the machine does what wears it, u1[n]."""
     resting: Mask
     """Whether it is known to rest, or to work, a code of `detectors.attribution`, u1[n]."""
+    adapted: Sequence[Adapted]
+    """What was learnt after the learning time, and where a budget is spent."""

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Fleet, Rows, Times, Values
+from detectors.context import Adaptation
 from detectors.yield_chart import InverseRegression
+from streamer.adaptation import Adapted
 from streamer.config.classes import MachineClass
 
 
@@ -40,7 +42,11 @@ class Inverse:
             familiar=settings.familiar,
             renew_s=settings.renew_s,
             scale_s=scale_s,
+            quarantine_s=settings.quarantine_s,
+            adapt_day=settings.adapt_day,
+            adapt_total=settings.adapt_total,
         )
+        self._told = Adapted([], [], settings.adapt_day, settings.adapt_total, given)
 
     @classmethod
     def of(cls, config: MachineClass) -> Self | None:
@@ -53,15 +59,20 @@ class Inverse:
 
     def walk(
         self, rows: Rows, times: Times, shown: Values, full: Values, works: NDArray[np.bool_]
-    ) -> Values:
-        """How much more was given than the machine shows to have felt, f8[n]; NaN at rest.
+    ) -> tuple[Values, Sequence[Adaptation]]:
+        """How much more was given than the machine shows to have felt, and what was learnt of it.
 
-        ``shown`` and ``full`` f8[n, S] are believed values, as reported and filled in.
+        The first is f8[n], NaN at rest. ``shown`` and ``full`` f8[n, S] are believed values, as
+        reported and filled in.
         """
         given = np.where(works, shown[:, self._given], np.nan)
         # At rest blades stand elsewhere: that belongs neither to what is usual nor to its span.
         felt = np.where(works[:, np.newaxis], full[:, self._shown], np.nan)
-        return self._regression.walk(rows, times, given, felt, works.astype(np.uint8))
+        return self._regression.explain(rows, times, given, felt, works.astype(np.uint8))
+
+    def told(self, news: Sequence[Adaptation]) -> Adapted:
+        """What was learnt, in words."""
+        return self._told._replace(news=news, where=[""] * len(news))
 
     def accept(self, row: int, sensors: Sequence[int]) -> None:
         """Let what is given have a new level where these columns are, or show, it; none: all."""

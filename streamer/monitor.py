@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.adaptation import events
 from streamer.alerts import AlertBook, Rule
 from streamer.config import InstrumentRule, MachineClass, MachineRule, SilentRule
 from streamer.findings import Block, excused
@@ -80,6 +81,7 @@ class ClassMonitor:
             severities,
             lambda i, r: self._explainer.why(block, i, rules[r]),
             list(self.stages.siblings.severity(block.shared).T),
+            beside=events(block.adapted, block.rows, block.times, self._machines),
         )
         return Judged(self._points(readings, block, fresh), alerts, block)
 
@@ -137,6 +139,7 @@ class ClassMonitor:
             severities=severities,
             health=health,
             doubts=doubts,
+            adapted=found.adapted,
         )
         told = [self._severity(rule, block, instrument) for rule in self.book.rules]
         return block, [hidden(severity, in_service) for severity in told]

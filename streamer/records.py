@@ -134,8 +134,13 @@ class Points:
 
 AlertState = Literal["pending", "firing", "resolved", "started", "done"]
 """The life of an alert; or of what an operator did, which is no alert: ``started``, ``done``."""
-AlertKind = Literal["machine", "instrument", "silent", "fleet", "system", "operator"]
-"""What it is about; ``fleet``: many machines of a class at once, and no fault of any of them."""
+AlertKind = Literal["machine", "instrument", "silent", "fleet", "system", "operator", "learning"]
+"""What it is about; ``fleet``: many machines of a class at once, and no fault of any of them;
+``learning``: what was learnt of a machine once its learning time was over."""
+
+
+LEARNT = "learnt"
+"""Rule of events of kind ``learning`` that are the account of a day, and need nobody's answer."""
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):

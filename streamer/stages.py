@@ -88,7 +88,9 @@ class Stages:
         due[apart] = 0
         shown = hidden(believed, apart)
         known = _learnable(full, values, codes)
-        residuals, expected, band = self.context.explain(rows, times, shown, full, known, due)
+        said = self.context.explain(rows, times, shown, full, known, due)
+        residuals, expected, band, news = said
+        adapted = [self.context.told(rows, news)] if news else []
         sampled, complete = self.samples.assemble(rows, times, residuals)
         whole = np.flatnonzero(complete)
         samples = self.judged(sampled[whole])
@@ -99,9 +101,10 @@ class Stages:
         operating = self._moves(full) & ~apart
         yields = np.full(adjusted.shape, np.nan)
         if self.inverse is not None:
-            yields[:, self.inverse.speaks_of] = self.inverse.walk(
+            yields[:, self.inverse.speaks_of], news = self.inverse.walk(
                 rows, times, shown, full, due.astype(np.bool_) & operating
             )
+            adapted += [self.inverse.told(news)] if news else []
         return Findings(
             values=self.judged(shown),
             residuals=self.judged(residuals),
@@ -113,6 +116,7 @@ class Stages:
             band=band,
             operating=operating.astype(np.uint8),
             resting=self.rests(full),
+            adapted=adapted,
         )
 
     def health_of(

@@ -30,7 +30,18 @@ RESERVED_LABELS = RESERVED_COLUMNS - {"machine"} | {
 }
 """What an alert says of itself where it is stored beside the labels of its machine."""
 OF_METHOD = {
-    "regression": ("learn_s", "warm_s", "moment_s", "knots", "lags_s", "familiar", "renew_s"),
+    "regression": (
+        "learn_s",
+        "warm_s",
+        "moment_s",
+        "knots",
+        "lags_s",
+        "familiar",
+        "renew_s",
+        "quarantine_s",
+        "adapt_day",
+        "adapt_total",
+    ),
     "slots": ("bins", "bin_readings"),
 }
 """Keys that belong to one method of context, and say nothing to the other."""

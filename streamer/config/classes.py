@@ -194,6 +194,15 @@ class Context(Section):
     """Regression: leverage up to which a context is known; below, residuals are judged."""
     renew_s: PositiveSeconds = 2 * 86_400.0
     """Regression: after maintenance a sensor learns its level and gain anew for so long."""
+    quarantine_s: Seconds = 2 * 3600.0
+    """Regression: what is new after the learning time waits so long, and at most twice so long, for
+    a sign that something is wrong, and is thrown away if one comes; else it is learnt. In time of
+    its own readings. 0: learnt at once."""
+    adapt_day: Annotated[float, Field(ge=0, le=1e9)] = 0.25
+    """Regression: so far what is learnt then may move expected values within a day, in σ, root mean
+    square over all that was learnt before."""
+    adapt_total: Annotated[float, Field(ge=0, le=1e9)] = 2.0
+    """Regression: … and in all, until somebody accepts it."""
     adjust_s: PositiveSeconds = 3 * 86_400.0
     """Over how much time it is learnt what sensors have to say about each other."""
     bins: Annotated[int, Field(ge=1, le=1000)] = 24

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from streamer.config.types import ConfigPath, PositiveSeconds, Section, Url
 from streamer.notifiers import encode
-from streamer.records import AlertEvent
+from streamer.records import LEARNT, AlertEvent
 from streamer.sinks import Refused, Retry
 
 COMES_AGAIN = frozenset({408, 425, 429})
@@ -47,7 +47,9 @@ class WebhookNotifier:
         self._target = (address.path or "/") + (f"?{address.query}" if address.query else "")
 
     def notify(self, event: AlertEvent) -> Refused | None:
-        """Post one event."""
+        """Post one event; what was learnt in a day needs nobody's answer, and is not posted."""
+        if event.kind == "learning" and event.rule.startswith(LEARNT):
+            return None
         payload = encode(event)
         status, said, asked_s = self._post(payload)
         if 200 <= status < 300:

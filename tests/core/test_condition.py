@@ -42,7 +42,7 @@ classes:
     components: {hydraulics: [pressure], thermal: [heat]}
     context:
       {learn_s: 1500, warm_s: 200, moment_s: 10, lags_s: [20], knots: 0, adjust_s: 500,
-       renew_s: 500}
+       renew_s: 500, quarantine_s: 60}
     detectors:
       ewma_multichart: {scales_s: [100, 400], learn_s: 1000, limit: 4}
       adjusted_multichart: {scales_s: [100, 400], learn_s: 1000, limit: 4}
@@ -199,7 +199,7 @@ def test_the_health_index_is_a_column_that_says_nothing_before_it_is_ready() -> 
     ill = (times > at(SICK_S)) & (rows == 0)
     assert thermal[ill][-1] < 90
     assert np.diff(thermal[ill]).max() <= 0
-    assert (hydraulics[ill] == 100).all()
+    assert (hydraulics[ill] > 95).all(), "as sure as 150 moments of learning make it"
     assert (thermal[rows == 1][-100:] == 100).all()
 
 
