@@ -48,7 +48,8 @@ never seen at rest (vibration): that is how wear begins. So does one that reads 
 of its value, which at rest is nothing: a bearing whose raceway is rough all over is as loud and no
 spikier, so that kurtosis and crest factor, which no gain moves, do not acquit it. An anemometer
 that reads too high looks like a rotor that faces away from the wind. A tachometer's noise is lost
-in the gusts. A machine fault at one stroke on one inert sensor looks like its instrument.
+in the gusts here: see `detectors.flicker`. A machine fault at one stroke on one inert sensor looks
+like its instrument.
 
 Source: Hawkins, D. M. (1991), Multivariate quality control based on regression-adjusted variables,
 Technometrics 33; von Neumann, J. (1941), for the mean square successive difference.

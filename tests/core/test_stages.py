@@ -7,6 +7,7 @@ import pytest
 
 from detectors.context import RegressionContext
 from detectors.quality import NOISE, OK, SPIKE
+from streamer.stage_settings import flicker_of
 from streamer.stages import Stages
 from tests.core.plant import configured
 
@@ -111,3 +112,32 @@ def test_a_covariate_explains_what_stands_after_it_and_is_not_judged():
     flow, oil = context.depth[PRESSURE], context.depth[HEAT]
     assert (context.depth[OIL], oil > flow) == (0, True)
     assert context.assured.tolist() == [0, flow, 0, flow], "the covariate may go where it likes"
+
+
+TURBINE = (
+    TEXT.replace("pump", "turbine")
+    .replace("pressure: {unit: bar,", "speed: {unit: rpm, role: both,")
+    .replace("heat: {unit: K,", "power: {unit: kW, role: both,")
+)
+
+
+def test_who_explains_others_is_felt_by_the_next_that_does_unless_it_is_slow():
+    speed, oil, power = range(3)  # of those that are judged
+    spec = configured(text=TURBINE).classes["turbine"]
+    assert flicker_of(spec).pairs == [(speed, power)]
+    slow = configured(text=TURBINE.replace("unit: kW,", "unit: kW, inert: true,"))
+    assert flicker_of(slow.classes["turbine"]).pairs == []
+    assert oil not in (speed, power)
+
+
+def test_a_sensor_that_flickers_unfelt_is_noisy_where_it_would_be_believed():
+    made = Stages(configured(text=TURBINE).classes["turbine"])
+    made.reserve(1)
+    rows, times = np.zeros(2, np.int32), np.arange(2) * 10**10
+    values, codes = np.full((2, 4), 10.0), np.array([[OK] * 4, [OK, SPIKE, OK, OK]], np.uint8)
+    found = made.findings(rows, times, values, codes, np.zeros(2, np.bool_))
+    made.flicker.state["flickers"][0] = 1
+    told = made.with_flicker(rows, times, codes, found)
+    assert told.tolist() == [[OK, NOISE, OK, OK], [OK, SPIKE, OK, OK]]
+    made.renew(0, [HEAT])  # its partner was exchanged
+    assert not made.flicker.state["flickers"].any()
