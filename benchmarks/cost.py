@@ -170,6 +170,7 @@ def _watch(monitor: ClassMonitor, clock: _Clock) -> None:
     for stage, owner, method in (
         ("quality", stages.quality, "judge"),
         ("flicker", stages.flicker, "walk"),
+        ("zero", stages.zero, "walk"),
         ("instrument", stages.instrument, "walk"),
         ("assemble, samples, severities", stages.assemble, "assemble"),
         ("assemble, samples, severities", stages.samples, "assemble"),

@@ -113,8 +113,9 @@ class ClassMonitor:
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
         shared = stages.siblings.walk(rows, charted.alone, charted.besides)
+        off = stages.zero.walk(rows, times, found.values, found.resting)
         blame = stages.attribution.walk(
-            rows, times, found.residuals, *sides, found.resting, shared.together
+            rows, times, found.residuals, *sides, found.resting, shared.together, off
         )
         severities, health = stages.health_of(
             rows, times, self._panel.severities(scores, excused(blame, shared)), found

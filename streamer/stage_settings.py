@@ -14,6 +14,7 @@ from detectors.attribution import Attribution
 from detectors.flicker import Flicker
 from detectors.health import HealthIndex
 from detectors.quality import Quality
+from detectors.zero import Zero
 from streamer.config import MachineClass
 
 BLOCK_S = 3600.0
@@ -56,6 +57,12 @@ def flicker_of(config: MachineClass) -> Flicker:
         felt_by=[felt.get(column, -1) for column in range(len(judged))],
         resolution=[config.sensors[name].resolution for name in judged],
     )
+
+
+def zero_of(config: MachineClass) -> Zero:
+    """What rests and is not inert, as power: that of a vibration is never as still."""
+    sensors = [config.sensors[name] for name in config.health]
+    return Zero(len(sensors), rests=[one.silent_at_rest and not one.slow for one in sensors])
 
 
 def condition_of(config: MachineClass) -> HealthIndex:

@@ -25,7 +25,7 @@ from streamer.findings import Findings
 from streamer.instrument import InstrumentWatch
 from streamer.inverse import Inverse
 from streamer.service import STAGE, ServiceWatch, hidden
-from streamer.stage_settings import attribution_of, condition_of, flicker_of, quality_of
+from streamer.stage_settings import attribution_of, condition_of, flicker_of, quality_of, zero_of
 
 
 class Stages:
@@ -55,6 +55,7 @@ class Stages:
         age_s, sample_s = config.max_age_s, config.sample_s
         self.quality = quality_of(config, names)
         self.flicker = flicker_of(config)
+        self.zero = zero_of(config)
         self.instrument = InstrumentWatch(n)
         self.assemble = Assembler(
             n,
@@ -195,6 +196,7 @@ class Stages:
         judged = [i for i, sensor in enumerate(self.health) if sensor in meant]
         self.context.accept(row, [self.health[i] for i in judged])
         self.attribution.accept(row, judged)
+        self.zero.accept(row, judged)
         tied = self.adjustment.tied(row, judged)
         for detector in self.detectors.values():
             detector.accept(row, tied if detector.reads == "adjusted" else judged)
@@ -228,6 +230,7 @@ class Stages:
         del sensors
         stages = (
             self.flicker,
+            self.zero,
             self.samples,
             self.adjustment,
             self.attribution,
@@ -253,6 +256,7 @@ class Stages:
         return {
             "quality": self.quality,
             "flicker": self.flicker,
+            "zero": self.zero,
             "instrument": self.instrument,
             "assemble": self.assemble,
             **self.context.fleets(),

@@ -7,7 +7,7 @@ import pytest
 
 from detectors.context import RegressionContext
 from detectors.quality import NOISE, OK, SPIKE
-from streamer.stage_settings import flicker_of
+from streamer.stage_settings import flicker_of, zero_of
 from streamer.stages import Stages
 from tests.core.plant import configured
 
@@ -128,6 +128,22 @@ def test_who_explains_others_is_felt_by_the_next_that_does_unless_it_is_slow():
     slow = configured(text=TURBINE.replace("unit: kW,", "unit: kW, inert: true,"))
     assert flicker_of(slow.classes["turbine"]).pairs == []
     assert oil not in (speed, power)
+
+
+def test_what_rests_and_is_not_inert_has_a_zero():
+    spec = configured(text=TURBINE).classes["turbine"]
+    assert zero_of(spec).columns.tolist() == [2]  # power, the third that is judged
+    spec = configured(text=TURBINE.replace("unit: kW,", "unit: kW, rests: false,"))
+    assert zero_of(spec.classes["turbine"]).columns.tolist() == []
+
+
+def test_an_accepted_sensor_has_a_new_zero():
+    made = Stages(configured(text=TURBINE).classes["turbine"])
+    made.reserve(1)
+    made.zero.state["off"][0] = 1
+    made.accept(0, [OIL])
+    made.renew(0, [HEAT])
+    assert not made.zero.state["off"].any()
 
 
 def test_a_sensor_that_flickers_unfelt_is_noisy_where_it_would_be_believed():
