@@ -94,6 +94,16 @@ def test_a_speed_that_takes_power_along_does_not_flicker():
     assert share(values) == 0
 
 
+def test_what_is_calm_is_frozen_when_it_is_learnt():
+    values = turbine(40)
+    stream = story(values, every_s=MINUTES_5)
+    stage = Flicker(2, felt_by=[1, -1], resolution=[0.01, 1])
+    walked(stage, walk, stream[: 21 * DAY])
+    calm, record = (stage.state[name].copy() for name in ("calm", "record"))
+    walked(stage, walk, stream[21 * DAY :])
+    assert_same_bits([calm, record], [stage.state["calm"], stage.state["record"]])
+
+
 def test_it_ends_with_the_flicker():
     values, noisy = turbine(60), turbine(60, noise=0.2)
     values[25 * DAY : 32 * DAY] = noisy[25 * DAY : 32 * DAY]
