@@ -169,6 +169,8 @@ def _watch(monitor: ClassMonitor, clock: _Clock) -> None:
     stages = monitor.stages
     for stage, owner, method in (
         ("quality", stages.quality, "judge"),
+        ("flicker", stages.flicker, "walk"),
+        ("zero", stages.zero, "walk"),
         ("instrument", stages.instrument, "walk"),
         ("assemble, samples, severities", stages.assemble, "assemble"),
         ("assemble, samples, severities", stages.samples, "assemble"),

@@ -17,7 +17,8 @@ The first of these that holds for a strange sensor is its code:
   chart of the machine is near its limit. The only one that needs no strangeness: the mean is well.
 * ``AT_REST``: a sensor that ``rests``, of what is heard of a machine only as long as it turns, has
   been off by 0.7 σ or more over the last hour at rest, and by half of what it is off at work at
-  least; so an instrument's zero is told from wear, which a machine that stands does not show.
+  least; so an instrument's zero is told from wear, which a machine that stands does not show. Or
+  its zero is ``off`` by `detectors.zero`, which needs no strangeness.
 * ``DRIFT``: it moves, its ``follower``, which the machine would take along, does not, nor does
   another. The bearing stands in the oil: an oil that is hot alone is not hot.
 * ``WRONG_WAY``: it moves in its ``harmless`` direction, where no fault of the machine takes it, and
@@ -48,7 +49,8 @@ never seen at rest (vibration): that is how wear begins. So does one that reads 
 of its value, which at rest is nothing: a bearing whose raceway is rough all over is as loud and no
 spikier, so that kurtosis and crest factor, which no gain moves, do not acquit it. An anemometer
 that reads too high looks like a rotor that faces away from the wind. A tachometer's noise is lost
-in the gusts. A machine fault at one stroke on one inert sensor looks like its instrument.
+in the gusts here: see `detectors.flicker`. A machine fault at one stroke on one inert sensor looks
+like its instrument.
 
 Source: Hawkins, D. M. (1991), Multivariate quality control based on regression-adjusted variables,
 Technometrics 33; von Neumann, J. (1941), for the mean square successive difference.
@@ -218,6 +220,7 @@ class Attribution(Fleet):
         beside: Values,
         resting: Mask | None = None,
         shared: Mask | None = None,
+        off: Mask | None = None,
     ) -> Mask:
         """Codes u1[n, S] of readings in order, 0 = strange or not, it is the machine's.
 
@@ -225,13 +228,16 @@ class Attribution(Fleet):
         severities of the strangest chart of each, of z and of the regression-adjusted z. NaN: not
         known; it neither names nor releases a sensor, nor speaks for or against another.
         ``resting`` u1[n] is `AT_WORK`, `RESTS` or, as without it, `UNKNOWN`. ``shared`` u1[n, S]:
-        which strangeness all machines share, see `detectors.siblings`; it is no evidence.
+        which strangeness all machines share, see `detectors.siblings`; it is no evidence. ``off``
+        u1[n, S]: whose zero is off, see `detectors.zero`.
         """
         self.check(rows, times, z, alone, beside)
         if resting is None:
             resting = np.full(len(rows), UNKNOWN, dtype=np.uint8)
         if shared is None:
             shared = np.zeros(z.shape, dtype=np.uint8)
+        if off is None:
+            off = np.zeros(z.shape, dtype=np.uint8)
         codes, leapt, idle = (np.zeros(z.shape, dtype=np.uint8) for _ in range(3))
         found = named_views(leapt=leapt, idle=idle, noise=np.empty(z.shape))
         charts = named_views(rows=rows, times=times, alone=alone, beside=beside)
@@ -245,7 +251,7 @@ class Attribution(Fleet):
         )
         kernel.walk(
             noise_ratio=self.noise_ratio,
-            **named_views(codes=codes, shared=shared),
+            **named_views(codes=codes, shared=shared, off=off),
             **charts,
             **found,
             **{name: views[name] for name in views if name not in (*OF_STORY, "rests")},

@@ -23,9 +23,12 @@ which no bend of a context can follow: in the wind in which a turbine starts, it
 
 Low-passes take event time, ``λ = 1 - exp(-Δt / τ)``. After a gap longer than ``settle_s``, twice
 the longest τ, they start anew, and nothing is said until ``settle_s`` have passed: what went on
-before is unknown. Piecewise linear bases for the operating point, and lagged powers for
-temperatures, are the usual stuff of normal behaviour models of wind turbines (Tautz-Weinert and
-Watson 2016).
+before is unknown. A context that alone was missing is taken to have been all the while as it is
+when it comes back, and is missing for as long again, up to twice the longest τ: low-passes that
+went on from where they stood would be the past of another weather.
+
+Piecewise linear bases for the operating point, and lagged powers for temperatures, are the usual
+stuff of normal behaviour models of wind turbines (Tautz-Weinert and Watson 2016).
 """
 
 from __future__ import annotations
@@ -123,7 +126,7 @@ class ContextBasis(Fleet):
             "lags_s": np.array(lags_s, dtype=np.float64),
             "levels": np.array(levels, dtype=np.float64),
         }
-        self._shares = np.zeros(len(lags_s))
+        self._shares, self._lags_s = np.zeros(len(lags_s)), tuple(lags_s)
         self._state_sensor = -1 if state is None else state
 
     def schema(self) -> dict[str, Field]:
@@ -137,6 +140,7 @@ class ContextBasis(Fleet):
             "low": Field("f8", contexts, math.nan),
             "high": Field("f8", contexts, math.nan),
             "lagged": Field("f8", (*contexts, len(self._columns["lags_s"])), math.nan),
+            "missed_s": Field("f4", contexts),
         }
 
     def walk(self, rows: Rows, times: Times, full: Values) -> tuple[Values, NDArray[np.int32]]:
@@ -154,6 +158,7 @@ class ContextBasis(Fleet):
             state=self._state_sensor,
             warm_s=self.warm_s,
             settle_s=self.settle_s,
+            wait_s=2 * max(self._lags_s, default=0.0),
             **named_views(rows=rows, times=times, full=full),
             **named_views(features=features, valid=valid, shares=self._shares),
             **named_views(**self._columns),

@@ -2,7 +2,8 @@
 
 The order of the stages is the design::
 
-    quality → assemble → context → frozen charts → whose fault → gate → learning detectors → judge
+    quality → assemble → context → flicker → frozen charts
+    → whose fault → gate → learning detectors → judge
 
 A value that is not believed reaches no learner. Everything after ``context`` works on standardised
 residuals: what is left of a value when the operating point has explained its share. The charts
@@ -106,15 +107,17 @@ class ClassMonitor:
     def _score(self, readings: Columns) -> tuple[Block, list[NDArray[np.float64]]]:
         stages, rows, times = self.stages, readings.rows, readings.times
         codes = stages.quality.judge(rows, times, readings.values)
-        instrument, doubts = stages.instrument.walk(rows, times, readings.values, codes)
         in_service = stages.service.active(rows)
         found = stages.findings(rows, times, readings.values, codes, in_service)
+        codes = stages.with_flicker(rows, times, codes, found)
+        instrument, doubts = stages.instrument.walk(rows, times, readings.values, codes)
         scores = self._columns.empty(len(rows))
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
         shared = stages.siblings.walk(rows, charted.alone, charted.besides)
+        off = stages.zero.walk(rows, times, found.values, found.resting)
         blame = stages.attribution.walk(
-            rows, times, found.residuals, *sides, found.resting, shared.together
+            rows, times, found.residuals, *sides, found.resting, shared.together, off
         )
         severities, health = stages.health_of(
             rows, times, self._panel.severities(scores, excused(blame, shared)), found

@@ -6,12 +6,15 @@ Sensors have names in the configuration; stages know columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from detectors.attribution import Attribution
+from detectors.flicker import Flicker
 from detectors.health import HealthIndex
 from detectors.quality import Quality
+from detectors.zero import Zero
 from streamer.config import MachineClass
 
 BLOCK_S = 3600.0
@@ -35,6 +38,31 @@ def quality_of(config: MachineClass, names: list[str]) -> Quality:
 
 def _or_learnt(limit: float | None) -> float:
     return np.nan if limit is None else limit
+
+
+def flicker_of(config: MachineClass) -> Flicker:
+    """Each sensor that explains others is felt by the next that rests on it and explains as well.
+
+    Those that are slow are none of them: what takes hours follows no step and makes none.
+    """
+    judged = list(config.health)
+    steps = [
+        judged.index(name)
+        for name in config.explaining
+        if name in judged and not config.sensors[name].slow
+    ]
+    felt = dict(pairwise(steps))
+    return Flicker(
+        len(judged),
+        felt_by=[felt.get(column, -1) for column in range(len(judged))],
+        resolution=[config.sensors[name].resolution for name in judged],
+    )
+
+
+def zero_of(config: MachineClass) -> Zero:
+    """What rests and is not inert, as power: that of a vibration is never as still."""
+    sensors = [config.sensors[name] for name in config.health]
+    return Zero(len(sensors), rests=[one.silent_at_rest and not one.slow for one in sensors])
 
 
 def condition_of(config: MachineClass) -> HealthIndex:

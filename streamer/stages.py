@@ -15,7 +15,7 @@ from detectors import quality
 from detectors.assemble import Assembler
 from detectors.attribution import AT_WORK, RESTS, UNKNOWN
 from detectors.base import Fleet, Mask, Rows, Times, Values
-from detectors.quality import MISSING, NOISE
+from detectors.quality import MISSING, NOISE, OK
 from detectors.reference import Gate
 from detectors.regression_adjustment import RegressionAdjustment
 from detectors.siblings import Siblings
@@ -25,7 +25,7 @@ from streamer.findings import Findings
 from streamer.instrument import InstrumentWatch
 from streamer.inverse import Inverse
 from streamer.service import STAGE, ServiceWatch, hidden
-from streamer.stage_settings import attribution_of, condition_of, quality_of
+from streamer.stage_settings import attribution_of, condition_of, flicker_of, quality_of, zero_of
 
 
 class Stages:
@@ -54,6 +54,8 @@ class Stages:
         explaining = [name in config.explaining for name in names]
         age_s, sample_s = config.max_age_s, config.sample_s
         self.quality = quality_of(config, names)
+        self.flicker = flicker_of(config)
+        self.zero = zero_of(config)
         self.instrument = InstrumentWatch(n)
         self.assemble = Assembler(
             n,
@@ -118,6 +120,12 @@ class Stages:
             resting=self.rests(full),
             adapted=adapted,
         )
+
+    def with_flicker(self, rows: Rows, times: Times, codes: Mask, found: Findings) -> Mask:
+        """The verdicts u1[n, S], `NOISE` in place of `OK` where a sensor flickers unfelt."""
+        flickers = np.zeros(codes.shape, dtype=np.bool_)
+        flickers[:, self.health] = self.flicker.walk(rows, times, found.values, found.operating)
+        return np.where(flickers & (codes == OK), np.uint8(NOISE), codes)
 
     def health_of(
         self, rows: Rows, times: Times, severities: Values, found: Findings
@@ -192,6 +200,7 @@ class Stages:
         judged = [i for i, sensor in enumerate(self.health) if sensor in meant]
         self.context.accept(row, [self.health[i] for i in judged])
         self.attribution.accept(row, judged)
+        self.zero.accept(row, judged)
         tied = self.adjustment.tied(row, judged)
         for detector in self.detectors.values():
             detector.accept(row, tied if detector.reads == "adjusted" else judged)
@@ -212,6 +221,9 @@ class Stages:
         """The machine is back from maintenance, with parts or instruments that read differently."""
         if sensors:  # named are those that were worked on, instruments among them
             self.quality.accept(row, sensors)
+            judged = [i for i, sensor in enumerate(self.health) if sensor in sensors]
+            if judged:
+                self.flicker.accept(row, judged)
         self.accept(row, sensors)
 
     def relearn(self, row: int, sensors: Sequence[int] = ()) -> None:
@@ -220,7 +232,15 @@ class Stages:
         The context ties its sensors together, so naming some of them forgets no less.
         """
         del sensors
-        stages = (self.samples, self.adjustment, self.attribution, self.siblings, self.gate)
+        stages = (
+            self.flicker,
+            self.zero,
+            self.samples,
+            self.adjustment,
+            self.attribution,
+            self.siblings,
+            self.gate,
+        )
         contexts = [*self.context.fleets().values(), *self._of_inverse().values()]
         for fleet in (*contexts, *stages, *self.detectors.values()):
             fleet.forget(row)
@@ -239,6 +259,8 @@ class Stages:
     def _fleets(self) -> dict[str, Fleet]:
         return {
             "quality": self.quality,
+            "flicker": self.flicker,
+            "zero": self.zero,
             "instrument": self.instrument,
             "assemble": self.assemble,
             **self.context.fleets(),

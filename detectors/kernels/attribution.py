@@ -28,6 +28,7 @@ def walk(
     idle: cython.const[cython.uchar][:, ::1],
     noise: cython.const[cython.double][:, ::1],
     shared: cython.const[cython.uchar][:, ::1],
+    off: cython.const[cython.uchar][:, ::1],
     codes: cython.uchar[:, ::1],
     inert: cython.const[cython.uchar][::1],
     harmless: cython.const[cython.schar][::1],
@@ -45,8 +46,11 @@ def walk(
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
+            for s in range(codes.shape[1]):
+                if off[i, s] and not STEP <= latched[row, s] <= AT_REST:
+                    latched[row, s] = AT_REST
             release(
-                i, row, times[i], shared, alone, beside, noise, harmless, explainer, explains,
+                i, row, times[i], shared, off, alone, beside, noise, harmless, explainer, explains,
                 noise_ratio, latched, calm_ns,
             )  # fmt: skip
             name_noise(i, row, alone, beside, noise, inert, noise_ratio, latched)
@@ -206,6 +210,7 @@ def release(
     row: cython.Py_ssize_t,
     time: cython.longlong,
     shared: cython.const[cython.uchar][:, ::1],
+    off: cython.const[cython.uchar][:, ::1],
     alone: cython.const[cython.double][:, ::1],
     beside: cython.const[cython.double][:, ::1],
     noise: cython.const[cython.double][:, ::1],
@@ -231,10 +236,14 @@ def release(
         if code == NOISE:
             if not noise[i, s] >= 0.5 * noise_ratio or strange > 0:
                 latched[row, s] = 0
-        elif not (code == WRONG_WAY and explains[s]) and (
-            rested(i, row, s, time, alone, beside, latched, calm_ns)
-            or (DRIFT <= code <= WRONG_WAY and strange > 1)
-            or (code >= MISLED and bad)
+        elif (
+            not (code == WRONG_WAY and explains[s])
+            and not off[i, s]
+            and (
+                rested(i, row, s, time, alone, beside, latched, calm_ns)
+                or (DRIFT <= code <= WRONG_WAY and strange > 1)
+                or (code >= MISLED and bad)
+            )
         ):
             latched[row, s] = 0
             calm_ns[row, s] = 0

@@ -3,7 +3,7 @@
 """The loops of the basis of context; what they compute stands in `detectors.basis`."""
 
 import cython
-from cython.cimports.libc.math import exp, isnan
+from cython.cimports.libc.math import exp, fabs, isnan
 
 
 def walk(
@@ -20,6 +20,7 @@ def walk(
     state: cython.Py_ssize_t,
     warm_s: cython.double,
     settle_s: cython.double,
+    wait_s: cython.double,
     heard: cython.uchar[::1],
     first_ns: cython.longlong[:, ::1],
     since_ns: cython.longlong[::1],
@@ -27,6 +28,7 @@ def walk(
     low: cython.double[:, ::1],
     high: cython.double[:, ::1],
     lagged: cython.double[:, :, ::1],
+    missed_s: cython.float[:, ::1],
     features: cython.double[:, ::1],
     valid: cython.int[::1],
     shares: cython.double[::1],
@@ -39,6 +41,7 @@ def walk(
     c: cython.Py_ssize_t
     k: cython.Py_ssize_t
     row: cython.Py_ssize_t
+    young: cython.bint
     n_contexts: cython.Py_ssize_t = context.shape[0]
     with cython.nogil:
         for i in range(rows.shape[0]):
@@ -51,8 +54,8 @@ def walk(
             for k in range(shares.shape[0]):
                 shares[k] = 1.0 - exp(min(last_ns[row] - times[i], 0) * 1e-9 / lags_s[k])
             for c in range(n_contexts):
-                follow(i, c, row, times[i], full, context, shares, warm_s, first_ns, since_ns,
-                       low, high, lagged)  # fmt: skip
+                follow(i, c, row, times[i], full, context, lags_s, shares, warm_s, wait_s,
+                       first_ns, since_ns, last_ns, low, high, lagged, missed_s)  # fmt: skip
             last_ns[row] = max(last_ns[row], times[i])
             if n_contexts and (times[i] - since_ns[row]) * 1e-9 < settle_s:
                 continue
@@ -60,7 +63,8 @@ def walk(
                 continue
             valid[i] = 1 + levels.shape[0]
             for c in range(n_contexts):
-                if isnan(full[i, context[c]]) or (times[i] - first_ns[row, c]) * 1e-9 < warm_s:
+                young = (times[i] - first_ns[row, c]) * 1e-9 < warm_s
+                if isnan(full[i, context[c]]) or young or missed_s[row, c] != 0:
                     break
                 write(i, c, row, start, full[i, context[c]], least[c], lags_s.shape[0], knots,
                       products, low, high, lagged, features)  # fmt: skip
@@ -104,19 +108,34 @@ def follow(
     time: cython.longlong,
     full: cython.const[cython.double][:, ::1],
     context: cython.const[cython.int][::1],
+    lags_s: cython.const[cython.double][::1],
     shares: cython.double[::1],
     warm_s: cython.double,
+    wait_s: cython.double,
     first_ns: cython.longlong[:, ::1],
     since_ns: cython.longlong[::1],
+    last_ns: cython.longlong[::1],
     low: cython.double[:, ::1],
     high: cython.double[:, ::1],
     lagged: cython.double[:, :, ::1],
+    missed_s: cython.float[:, ::1],
 ) -> cython.void:
     """Take a context's value into its low-passes, and into its usual span while that is learnt."""
     k: cython.Py_ssize_t
+    share: cython.double
     x: cython.double = full[i, context[c]]
+    gone_s: cython.double = max((time - last_ns[row]) * 1e-9, 0.0)
+    missed: cython.double = missed_s[row, c]
     if isnan(x):
+        if not isnan(low[row, c]):
+            missed_s[row, c] = -fabs(missed) - gone_s
         return
+    if missed < 0:
+        # Back again: for as long as it was away, low-passes rest on what nobody saw.
+        gone_s -= missed
+        missed_s[row, c] = min(-missed, wait_s)
+    else:
+        missed_s[row, c] = max(missed - gone_s, 0.0)
     if isnan(low[row, c]):
         first_ns[row, c] = time
         low[row, c] = high[row, c] = x
@@ -127,7 +146,10 @@ def follow(
         if isnan(lagged[row, c, k]) or since_ns[row] == time:
             lagged[row, c, k] = x
         else:
-            lagged[row, c, k] += shares[k] * (x - lagged[row, c, k])
+            share = shares[k]
+            if missed < 0:
+                share = 1.0 - exp(-gone_s / lags_s[k])
+            lagged[row, c, k] += share * (x - lagged[row, c, k])
 
 
 @cython.cfunc

@@ -22,7 +22,7 @@ MAX_SENSORS = 256
 
 INERT = {"°C", "K", "mm/s"}
 """Units of what cannot leap: heat has to flow, and a bearing wears."""
-SILENT_AT_REST = {"mm/s"}
+SILENT_AT_REST = {"mm/s", "W", "kW", "MW"}
 """Units of what only a machine that turns can show."""
 WORSE_UPWARDS = INERT | {"m/s²"}
 """Units of what gets larger when something breaks."""
@@ -99,9 +99,9 @@ class Sensor(Section):
     """Whether no fault can make it leap from one reading to the next; without it, true for what is
     measured in °C, K or mm/s."""
     rests: bool | None = None
-    """Whether it has nothing to tell while the machine rests; without it, true for mm/s. What a
-    worn machine adds to it is then heard only at work, and what is off at rest too is its
-    instrument. Needs ``moving``."""
+    """Whether it has nothing to tell while the machine rests; without it, true for mm/s, W, kW and
+    MW. What a worn machine adds to it is then heard only at work, and what is off at rest too is
+    its instrument. Needs ``moving``."""
     follower: Name | None = None
     """The sensor that this one takes along when it really moves, as a bearing follows its oil."""
     shown_by: Annotated[tuple[Name, ...], AfterValidator(some), Field(strict=False)] | None = None

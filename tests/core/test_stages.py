@@ -9,6 +9,7 @@ from detectors.context import RegressionContext
 from detectors.mean_leverage import MeanLeverage
 from detectors.quality import NOISE, OK, SPIKE
 from streamer.inverse import Inverse
+from streamer.stage_settings import flicker_of, zero_of
 from streamer.stages import Stages
 from tests.core.plant import configured
 
@@ -124,3 +125,48 @@ def test_what_the_yield_chart_averages_is_in_doubt_by_the_average_that_it_takes(
     doubt = inverse.fleets()["inverse.doubt"]
     assert isinstance(doubt, MeanLeverage)
     assert doubt.scale_s == 1234
+
+
+TURBINE = (
+    TEXT.replace("pump", "turbine")
+    .replace("pressure: {unit: bar,", "speed: {unit: rpm, role: both,")
+    .replace("heat: {unit: K,", "power: {unit: kW, role: both,")
+)
+
+
+def test_who_explains_others_is_felt_by_the_next_that_does_unless_it_is_slow():
+    speed, oil, power = range(3)  # of those that are judged
+    spec = configured(text=TURBINE).classes["turbine"]
+    assert flicker_of(spec).pairs == [(speed, power)]
+    slow = configured(text=TURBINE.replace("unit: kW,", "unit: kW, inert: true,"))
+    assert flicker_of(slow.classes["turbine"]).pairs == []
+    assert oil not in (speed, power)
+
+
+def test_what_rests_and_is_not_inert_has_a_zero():
+    spec = configured(text=TURBINE).classes["turbine"]
+    assert zero_of(spec).columns.tolist() == [2]  # power, the third that is judged
+    spec = configured(text=TURBINE.replace("unit: kW,", "unit: kW, rests: false,"))
+    assert zero_of(spec.classes["turbine"]).columns.tolist() == []
+
+
+def test_an_accepted_sensor_has_a_new_zero():
+    made = Stages(configured(text=TURBINE).classes["turbine"])
+    made.reserve(1)
+    made.zero.state["off"][0] = 1
+    made.accept(0, [OIL])
+    made.renew(0, [HEAT])
+    assert not made.zero.state["off"].any()
+
+
+def test_a_sensor_that_flickers_unfelt_is_noisy_where_it_would_be_believed():
+    made = Stages(configured(text=TURBINE).classes["turbine"])
+    made.reserve(1)
+    rows, times = np.zeros(2, np.int32), np.arange(2) * 10**10
+    values, codes = np.full((2, 4), 10.0), np.array([[OK] * 4, [OK, SPIKE, OK, OK]], np.uint8)
+    found = made.findings(rows, times, values, codes, np.zeros(2, np.bool_))
+    made.flicker.state["flickers"][0] = 1
+    told = made.with_flicker(rows, times, codes, found)
+    assert told.tolist() == [[OK, NOISE, OK, OK], [OK, SPIKE, OK, OK]]
+    made.renew(0, [HEAT])  # its partner was exchanged
+    assert not made.flicker.state["flickers"].any()

@@ -272,6 +272,33 @@ def test_an_old_rest_speaks_not_against_what_is_off_at_work_no_more():
     assert not judged_at_rest(z, alone, resting).any()
 
 
+def judged_off(z, alone, sensor: int, hours: slice) -> np.ndarray:
+    """The codes where the zero of a sensor is off for these ten minutes each."""
+    stage, off = Attribution(5, **TURBINE), np.zeros(z.shape, dtype=np.uint8)
+    stage.reserve(1)
+    off[hours, sensor] = 1
+    times = (1_000_000_000_000 + np.arange(len(z)) * 600e9).astype(np.int64)
+    return stage.walk(np.zeros(len(z), np.int32), times, z, alone, alone, off=off)
+
+
+def test_whose_zero_is_off_is_an_instrument_however_little_strange():
+    z, alone = calm(60)
+    codes = judged_off(z, alone, POWER, slice(60, 200))
+    assert (codes[60:200, POWER] == AT_REST).all()
+    assert (codes[:60] == MACHINE).all()
+    assert (np.delete(codes, POWER, axis=1) == MACHINE).all()
+    assert codes[350, POWER] == MACHINE, "after a day of calm it is believed again"
+
+
+def test_who_rests_on_a_zero_that_is_off_is_misled():
+    z, alone = calm(30)
+    alone[100:, WINDING] = -1.3
+    assert (judged_off(z, alone, POWER, slice(0, 0))[100:, WINDING] == WRONG_WAY).all()
+    codes = judged_off(z, alone, POWER, slice(60, 180))
+    assert (codes[100:, WINDING] == MISLED).all()
+    assert (codes[100:, POWER] == AT_REST).all()
+
+
 def together(shape, sensors, first: int) -> np.ndarray:
     shared = np.zeros(shape, dtype=np.uint8)
     shared[first:, sensors] = 1

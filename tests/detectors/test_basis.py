@@ -108,6 +108,36 @@ def test_nothing_is_said_after_a_gap_until_low_passes_have_settled():
     np.testing.assert_array_equal(found[14:, 5], 3.0)  # nothing of the zeros and ones is left
 
 
+def test_a_context_that_was_away_is_away_for_as_long_again_and_its_low_passes_catch_up():
+    values = np.ones((60, 3)) * np.arange(60)[:, np.newaxis] % 2
+    values[30:35, 2] = NAN  # 50 s, and the step back
+    values[35:, 2] = 4.0
+    stage = two_contexts()
+    found, valid = walked(stage, features, story(values, 10))
+    assert valid[29:41].tolist() == [stage.n_features] + [1] * 10 + [stage.n_features]
+    usual, lagged = found[29], found[40]
+    at = int(stage.start[0]) + KNOTS + 3 + len(LAGS_S)  # of the longest, in spans of 0 … 1
+    assert lagged[at] == pytest.approx(4.0 + math.exp(-110 / 60) * (usual[at] - 4.0))
+
+
+def test_a_context_that_stays_away_for_long_is_believed_after_settling():
+    values = np.ones((120, 3)) * np.arange(120)[:, np.newaxis] % 2
+    values[30:90, 2] = NAN
+    stage = two_contexts()
+    _, valid = walked(stage, features, story(values, 10))
+    settle = round(2 * max(LAGS_S) / 10)
+    assert (valid[30 : 90 + settle] == 1).all()
+    assert (valid[90 + settle :] == stage.n_features).all()
+
+
+def test_who_reads_no_low_passes_need_not_wait():
+    values = np.arange(30.0) % 2
+    values[20:25] = NAN
+    for lags_s, again in (([20], 29), ([], 25)):
+        _, valid = one(values, lags_s=lags_s)
+        assert np.flatnonzero(valid[20:] > 1)[0] == again - 20
+
+
 def test_a_context_that_first_speaks_late_is_missing_until_its_span_is_known():
     values = np.column_stack([np.arange(60.0), np.zeros(60), np.arange(60.0) % 7])
     values[:30, 0] = NAN
