@@ -113,7 +113,7 @@ class Walked:
             nobody = np.zeros(alone.shape, np.uint8)
             shared = Shared(nobody, np.zeros(0, np.int64), np.zeros(0, np.int64))
         blame = stages.attribution.walk(
-            self._rows, self._times, self._z, alone, beside, self._resting, shared.together
+            self._rows, self._times, self._z, alone, beside, self._resting, shared.evidence
         )
         kept: Values = np.where(excused(blame, shared), 0.0, self._strange / limit)
         kept = np.where(np.isfinite(self._strange), kept, np.nan)

@@ -110,9 +110,9 @@ class ClassMonitor:
         scores = self._columns.empty(len(rows))
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
-        shared = stages.siblings.walk(rows, charted.alone, charted.besides)
+        shared = stages.siblings.walk(rows, charted.alone, charted.besides, charted.taken)
         blame = stages.attribution.walk(
-            rows, times, found.residuals, *sides, found.resting, shared.together
+            rows, times, found.residuals, *sides, found.resting, shared.evidence
         )
         severities, health = stages.health_of(
             rows, times, self._panel.severities(scores, excused(blame, shared)), found
