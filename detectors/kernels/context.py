@@ -24,6 +24,7 @@ def walk(
     learn_moments: cython.double,
     renew_moments: cython.double,
     familiar: cython.double,
+    spell: cython.double,
     level_s: cython.double,
     ridge: cython.double,
     nan: cython.double,
@@ -89,6 +90,8 @@ def walk(
                 row, i, weight, renew_moments, full, depth, start, factor, origin, target, squares,
                 freedom, moments, aim, lever, familiar, renewing,
             )  # fmt: skip
+            if moments[row] >= learn_moments:
+                weight *= spell
             if not admit(
                 row, weight, worst, learn_moments, familiar, depth, level, moments, extended
             ):
