@@ -68,7 +68,8 @@ class Shared(NamedTuple):
     @property
     def evidence(self) -> Mask:
         """Where so many have moved that none of them proves anything, u1[n, S]."""
-        return (self.together == MOVED).astype(np.uint8)
+        evidence: Mask = (self.together == MOVED).astype(np.uint8)
+        return evidence
 
 
 class Siblings(Fleet):
