@@ -7,6 +7,9 @@ import pytest
 
 from detectors.context import RegressionContext
 from detectors.quality import NOISE, OK, SPIKE
+from streamer.config import load
+from streamer.inverse import Inverse
+from streamer.resources import config_path
 from streamer.stages import Stages
 from tests.core.plant import configured
 
@@ -111,3 +114,12 @@ def test_a_covariate_explains_what_stands_after_it_and_is_not_judged():
     flow, oil = context.depth[PRESSURE], context.depth[HEAT]
     assert (context.depth[OIL], oil > flow) == (0, True)
     assert context.assured.tolist() == [0, flow, 0, flow], "the covariate may go where it likes"
+
+
+def test_a_loss_of_a_percent_is_told_only_where_the_context_is_twice_as_familiar():
+    turbine = load(config_path("benchmarks/turbine.yaml")).classes["turbine"]
+    inverse = Inverse.of(turbine)
+    assert inverse is not None
+    regression = inverse.fleets()["inverse.regression"]
+    assert isinstance(regression, RegressionContext)
+    assert regression.familiar == turbine.context.familiar / 2
