@@ -60,6 +60,7 @@ def walk(
     p: cython.Py_ssize_t = phi.shape[0]
     known: cython.int
     weight: cython.double
+    enough: cython.double
     worst: cython.double
     far: cython.double
     with cython.nogil:
@@ -81,8 +82,9 @@ def walk(
             )  # fmt: skip
             if not learn[i] or known < p or far > largest:
                 continue
-            weight = weigh(row, times[i], moment_s, least, learnt_ns)
-            if weight < least:
+            enough = least if moments[row] < learn_moments else least / spell
+            weight = weigh(row, times[i], moment_s, enough, learnt_ns)
+            if weight < enough:
                 continue
             follow(row, i, known, weight, learn_moments, full, depth, start, floor, target, squares,
                    freedom, moments, y, aim, lever, renewing)  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import context, kernels
-from detectors.context import LEVEL_S, RIDGE, Explained, RegressionContext
+from detectors.context import LEAST_WEIGHT, LEVEL_S, RIDGE, SPELL, Explained, RegressionContext
 from tests.detectors.laws import (
     S_NS,
     Readings,
@@ -186,6 +186,15 @@ def test_five_moments_of_the_first_storm_count_as_one():
     assert np.isnan(said.residuals[:, 1:]).all(), "twenty moments, and still not familiar"
     said = run(stage, plant(np.full(60, 2.8)), start_s=6000)
     assert np.isfinite(said.residuals[-1, 1:]).all()
+
+
+def test_a_storm_told_often_waits_until_it_is_enough_to_be_kept():
+    """A fifth of what is just enough while learning would be lost in single precision."""
+    stage, every_s = taught(), 1.5 * LEAST_WEIGHT * 10
+    run(stage, plant(np.full(4, 2.8)), every_s=every_s, start_s=5000)
+    assert stage.state["extended"][0] == pytest.approx(SPELL)
+    run(stage, plant([2.8]), start_s=5000 + 4 * every_s)
+    assert stage.state["extended"][0] == pytest.approx(SPELL * (1 + 6 * LEAST_WEIGHT))
 
 
 def swaying(assured: list[int] | None) -> tuple[Explained, int]:
