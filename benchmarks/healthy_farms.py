@@ -127,7 +127,7 @@ class Walked:
             nobody = np.zeros(alone.shape, np.uint8)
             shared = Shared(nobody, np.zeros(0, np.int64), np.zeros(0, np.int64))
         blame = stages.attribution.walk(
-            self._rows, self._times, self._z, alone, beside, self._resting, shared.together
+            self._rows, self._times, self._z, alone, beside, self._resting, shared.evidence
         )
         strange: Values = np.fmax(np.fmax(np.abs(alone), np.abs(beside)), taken)
         kept = np.where(excused(blame, shared), 0.0 * strange, strange)

@@ -25,7 +25,10 @@ for every step away from it. It decides everything:
   unless residuals have long been away from zero: then what is new may be the fault. See below.
 
 Readings in quick succession are one moment of the weather told many times. A reading weighs
-``w = min(Δt / moment_s, 1)``, so that weights count moments, whatever the rate. What is learnt is
+``w = min(Δt / moment_s, 1)``, so that weights count moments, whatever the rate. Nor are the moments
+of one spell of weather independent: while weeks are learnt spells are many, what comes later and is
+new comes in one. So it weighs a fifth, or a context would be familiar after three hours of the
+first storm, and the next one be judged by what that happened to be like. What is learnt is
 drawn in to four σ where the context is familiar, else taken as it is: what a machine reads when it
 first idles may be a hundred σ of its work away, and is right. σ² is the mean of squared errors made
 *before* learning, over 1 + h.
@@ -91,6 +94,8 @@ LARGEST_FEATURE = 1e6
 """No regression could stand beside a context a million spans away: it is not learnt."""
 LEAST_MOMENTS = 50
 """From fewer no spread is known."""
+SPELL = 0.2
+"""Of a moment's weight, where it is learnt after ``learn_s``: five are one spell of weather."""
 LEVEL_S = 6 * 3600.0
 """Time constant of the level of residuals that tells whether something has long been wrong."""
 SPENT: tuple[Literal["", "day", "total"], ...] = ("", "day", "total")
@@ -316,6 +321,7 @@ class RegressionContext(Fleet):
             per_day=self.adapt_day,
             in_all=self.adapt_total,
             familiar=self.familiar,
+            spell=SPELL,
             level_s=LEVEL_S,
             ridge=RIDGE,
             nan=math.nan,

@@ -92,7 +92,7 @@ class InverseRegression:
         warm_s: float = 3 * 86400.0,
         moment_s: float = 600.0,
         learn_s: float = 20 * 86400.0,
-        familiar: float = 0.05,
+        familiar: float = 0.025,
         renew_s: float = 2 * 86400.0,
         quarantine_s: float = 2 * 3600.0,
         adapt_day: float = 0.25,

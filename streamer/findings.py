@@ -71,7 +71,7 @@ class Block(NamedTuple):
         """Per judged sensor: whether its instrument is to blame, and it alone."""
         if not self.blame.any():
             return np.zeros(self.blame.shape, dtype=np.bool_)
-        together = self.shared.together != 0
+        together = self.shared.evidence != 0
         # Who misleads sensors that all machines share is no instrument, but the weather.
         shared = ((self.blame == MISLED) & together).any(axis=1)
         blamed: NDArray[np.bool_] = np.isin(self.blame, INSTRUMENT) & ~together

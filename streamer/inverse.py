@@ -14,6 +14,9 @@ from detectors.yield_chart import InverseRegression
 from streamer.adaptation import Adapted
 from streamer.config.classes import MachineClass
 
+SURE = 0.5
+"""A third of the features makes half the leverage as far out; and a percent is soon mistaken."""
+
 
 class Inverse:
     """The inverse regression of a class, from all of its sensors' columns.
@@ -39,7 +42,7 @@ class Inverse:
             warm_s=settings.warm_s,
             moment_s=settings.moment_s,
             learn_s=settings.learn_s,
-            familiar=settings.familiar,
+            familiar=settings.familiar * SURE,
             renew_s=settings.renew_s,
             scale_s=scale_s,
             quarantine_s=settings.quarantine_s,

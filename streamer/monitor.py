@@ -114,10 +114,10 @@ class ClassMonitor:
         scores = self._columns.empty(len(rows))
         charted = self._panel.run_frozen(rows, times, found, scores)
         sides = charted.alone, charted.beside
-        shared = stages.siblings.walk(rows, charted.alone, charted.besides)
+        shared = stages.siblings.walk(rows, charted.alone, charted.besides, charted.taken)
         off = stages.zero.walk(rows, times, found.values, found.resting)
         blame = stages.attribution.walk(
-            rows, times, found.residuals, *sides, found.resting, shared.together, off
+            rows, times, found.residuals, *sides, found.resting, shared.evidence, off
         )
         severities, health = stages.health_of(
             rows, times, self._panel.severities(scores, excused(blame, shared)), found

@@ -27,6 +27,7 @@ def walk(
     per_day: cython.double,
     in_all: cython.double,
     familiar: cython.double,
+    spell: cython.double,
     level_s: cython.double,
     ridge: cython.double,
     nan: cython.double,
@@ -75,6 +76,7 @@ def walk(
     p: cython.Py_ssize_t = phi.shape[0]
     known: cython.int
     weight: cython.double
+    enough: cython.double
     worst: cython.double
     far: cython.double
     told: cython.Py_ssize_t = 0
@@ -100,8 +102,9 @@ def walk(
             )  # fmt: skip
             if not learn[i] or known < p or far > largest:
                 continue
-            weight = weigh(row, times[i], moment_s, least, learnt_ns)
-            if weight < least:
+            enough = least if moments[row] < learn_moments else least / spell
+            weight = weigh(row, times[i], moment_s, enough, learnt_ns)
+            if weight < enough:
                 continue
             follow(row, i, known, weight, learn_moments, full, depth, start, floor, target, squares,
                    freedom, moments, y, aim, lever, renewing)  # fmt: skip
@@ -115,7 +118,7 @@ def walk(
                 include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim)
                 continue
             told = extend(
-                row, i, times[i], told, weight, worst, hold_moments, per_day, in_all, familiar,
+                row, i, times[i], told, weight, spell, worst, hold_moments, per_day, in_all, familiar,
                 learn_moments, ridge, full, depth, start, floor, moments, extended, factor,
                 origin, target, squares, freedom, level, held, age, day, moved, gained, span, marks,
                 phi, y, z, aim, lever, mean, news,
@@ -675,6 +678,7 @@ def extend(
     time: cython.longlong,
     told: cython.Py_ssize_t,
     weight: cython.double,
+    spell: cython.double,
     worst: cython.double,
     hold_moments: cython.double,
     per_day: cython.double,
@@ -719,14 +723,14 @@ def extend(
         throw_out(row, held, age)
         return told
     if worst > familiar:
-        hold(row, i, weight, full, depth, floor, origin, squares, freedom, aim, lever, phi,
+        hold(row, i, spell * weight, full, depth, floor, origin, squares, freedom, aim, lever, phi,
              held)  # fmt: skip
     age[row] += weight
     if age[row] < hold_moments:
         return told
     age[row] = 0.0
     return release(
-        row, i, told, per_day, in_all, familiar, learn_moments, ridge, depth, start, floor,
+        row, i, told, spell, per_day, in_all, familiar, learn_moments, ridge, depth, start, floor,
         moments, extended, factor, origin, target, squares, freedom, held, day, moved,
         gained, span, marks, phi, y, z, aim, lever, mean, news,
     )  # fmt: skip
@@ -855,6 +859,7 @@ def release(
     row: cython.Py_ssize_t,
     i: cython.Py_ssize_t,
     told: cython.Py_ssize_t,
+    spell: cython.double,
     per_day: cython.double,
     in_all: cython.double,
     familiar: cython.double,
@@ -912,7 +917,7 @@ def release(
             include(row, phi.shape[0], sqrt(weight), depth, start, factor, origin, target, phi, aim)
             moments[row] += weight
             extended[row] += weight
-            gained[row, 0] += weight
+            gained[row, 0] += weight / spell
             moved[row, 0] += cost
             moved[row, 1] += cost
     for k in range(held.shape[2]):

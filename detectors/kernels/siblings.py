@@ -10,24 +10,33 @@ def walk(
     rows: cython.const[cython.int][::1],
     alone: cython.const[cython.double][:, ::1],
     beside: cython.const[cython.double][:, ::1],
-    moved: cython.double,
+    taken: cython.const[cython.double][:, ::1],
+    step: cython.double,
+    moved: cython.Py_ssize_t,
     share: cython.double,
     least: cython.longlong,
     known: cython.uchar[::1],
-    side: cython.schar[:, ::1],
+    level: cython.schar[:, ::1],
     machines: cython.longlong[::1],
+    counts: cython.longlong[:, ::1],
     up: cython.longlong[::1],
     down: cython.longlong[::1],
     together: cython.uchar[:, ::1],
     moved_with: cython.longlong[:, ::1],
     heard: cython.longlong[::1],
 ) -> None:
-    """Note which way each machine's sensors have moved, and where enough siblings moved as well."""
+    """Note how far each machine's sensors are, in ``step``, and where siblings are far as well.
+
+    ``counts`` [S, 2 top + 1]: how many machines are at each level, -top … top; ``up`` and ``down``
+    [S]: how many of them are at ``moved`` or beyond. ``together`` becomes 1 and 2, see `Shared`.
+    """
     i: cython.Py_ssize_t
     s: cython.Py_ssize_t
     row: cython.Py_ssize_t
+    top: cython.Py_ssize_t = counts.shape[1] // 2
+    old: cython.Py_ssize_t
+    now: cython.Py_ssize_t
     x: cython.double
-    others: cython.longlong
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
@@ -39,12 +48,41 @@ def walk(
                     if not known[row]:
                         known[row] = 1
                         machines[0] += 1
-                    up[s] += (1 if x >= moved else 0) - (1 if side[row, s] > 0 else 0)
-                    down[s] += (1 if x <= -moved else 0) - (1 if side[row, s] < 0 else 0)
-                    side[row, s] = 1 if x >= moved else -1 if x <= -moved else 0
-                    if side[row, s] != 0:
-                        others = (up[s] if side[row, s] > 0 else down[s]) - 1
-                        if others >= least and others >= share * (machines[0] - 1):
+                    old = level[row, s]
+                    now = cython.cast(cython.Py_ssize_t, max(-top, min(top, x / step)))
+                    level[row, s] = cython.cast(cython.schar, now)
+                    counts[s, top + old] -= 1
+                    counts[s, top + now] += 1
+                    up[s] += (1 if now >= moved else 0) - (1 if old >= moved else 0)
+                    down[s] += (1 if now <= -moved else 0) - (1 if old <= -moved else 0)
+                    if now >= moved or now <= -moved:
+                        old = common(s, now, share, least, machines[0], counts)
+                        if old >= moved:
                             together[i, s] = 1
+                        elif 1.0 <= fabs(x) < 1.0 + step * old and not taken[i, s] >= 1.0:
+                            together[i, s] = 2
                 moved_with[i, s] = up[s] if up[s] >= down[s] else -down[s]
             heard[i] = machines[0]
+
+
+@cython.cfunc
+@cython.nogil
+@cython.inline
+@cython.exceptval(check=False)
+def common(
+    s: cython.Py_ssize_t,
+    now: cython.Py_ssize_t,
+    share: cython.double,
+    least: cython.longlong,
+    machines: cython.longlong,
+    counts: cython.longlong[:, ::1],
+) -> cython.Py_ssize_t:
+    """The level that enough others have reached, on the side of one that is at ``now``."""
+    top: cython.Py_ssize_t = counts.shape[1] // 2
+    way: cython.Py_ssize_t = 1 if now > 0 else -1
+    at: cython.Py_ssize_t = top + 1
+    others: cython.longlong = -1  # itself is among them
+    while at > 0 and (others < least or others < share * (machines - 1)):
+        at -= 1
+        others += counts[s, top + way * at]
+    return at

@@ -8,7 +8,9 @@ import pytest
 from detectors.context import RegressionContext
 from detectors.mean_leverage import MeanLeverage
 from detectors.quality import NOISE, OK, SPIKE
+from streamer.config import load
 from streamer.inverse import Inverse
+from streamer.resources import config_path
 from streamer.stage_settings import flicker_of, zero_of
 from streamer.stages import Stages
 from tests.core.plant import configured
@@ -170,3 +172,12 @@ def test_a_sensor_that_flickers_unfelt_is_noisy_where_it_would_be_believed():
     assert told.tolist() == [[OK, NOISE, OK, OK], [OK, SPIKE, OK, OK]]
     made.renew(0, [HEAT])  # its partner was exchanged
     assert not made.flicker.state["flickers"].any()
+
+
+def test_a_loss_of_a_percent_is_told_only_where_the_context_is_twice_as_familiar():
+    turbine = load(config_path("benchmarks/turbine.yaml")).classes["turbine"]
+    inverse = Inverse.of(turbine)
+    assert inverse is not None
+    regression = inverse.fleets()["inverse.regression"]
+    assert isinstance(regression, RegressionContext)
+    assert regression.familiar == turbine.context.familiar / 2

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import context, kernels
-from detectors.context import LEVEL_S, RIDGE, Explained, RegressionContext
+from detectors.context import LEAST_WEIGHT, LEVEL_S, RIDGE, SPELL, Explained, RegressionContext
 from tests.detectors.laws import (
     S_NS,
     Readings,
@@ -175,13 +175,36 @@ def test_where_the_context_is_known_nothing_is_learnt_any_more():
 
 def test_what_it_never_did_before_is_not_judged_and_then_learnt():
     stage = taught()
-    news = plant(np.random.default_rng(2).uniform(2.5, 3, 300), 4)
+    news = plant(np.random.default_rng(2).uniform(2.5, 3, 900), 4)
     said = run(stage, news, start_s=5000)
     assert np.isnan(said.residuals[0, 1:]).all(), "nobody can say what is right there"
     assert stage.state["extended"][0] > 0
     assert (np.abs(said.residuals[-100:, 1:]) < 6).all()
     wanted = plant([2.7])[0]
-    assert run(stage, [wanted], start_s=9000).expected[0, 1:] == pytest.approx(wanted[1:], abs=0.5)
+    assert run(stage, [wanted], start_s=15_000).expected[0, 1:] == pytest.approx(
+        wanted[1:], abs=0.5
+    )
+
+
+def test_five_moments_of_the_first_storm_count_as_one():
+    """It is one spell of weather: what it happened to be like is no rule for the next."""
+    stage = taught()
+    known = stage.state["moments"][0]
+    said = run(stage, plant(np.full(20, 2.8)), start_s=5000)
+    assert stage.state["moments"][0] - known == pytest.approx(4)
+    assert stage.state["extended"][0] == pytest.approx(4)
+    assert np.isnan(said.residuals[:, 1:]).all(), "twenty moments, and still not familiar"
+    said = run(stage, plant(np.full(60, 2.8)), start_s=6000)
+    assert np.isfinite(said.residuals[-1, 1:]).all()
+
+
+def test_a_storm_told_often_waits_until_it_is_enough_to_be_kept():
+    """A fifth of what is just enough while learning would be lost in single precision."""
+    stage, every_s = taught(), 1.5 * LEAST_WEIGHT * 10
+    run(stage, plant(np.full(4, 2.8)), every_s=every_s, start_s=5000)
+    assert stage.state["extended"][0] == pytest.approx(SPELL)
+    run(stage, plant([2.8]), start_s=5000 + 4 * every_s)
+    assert stage.state["extended"][0] == pytest.approx(SPELL * (1 + 6 * LEAST_WEIGHT))
 
 
 def swaying(assured: list[int] | None) -> tuple[Explained, int]:

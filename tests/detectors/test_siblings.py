@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import kernels, siblings
-from detectors.siblings import Siblings
+from detectors.siblings import MOVED, WITHIN, Siblings
 from tests.detectors.laws import Readings, assert_same_bits
 
 NAN = math.nan
-PALETTE = [NAN, -2.0, -0.6, -0.5, 0.0, 0.3, 0.5, 0.9]
+PALETTE = [NAN, -2.0, -1.1, -0.6, -0.5, -0.2, 0.0, 0.3, 0.5, 0.9, 1.0, 1.2, 1.3]
 
 
 def stage(machines: int = 6, **parameters) -> Siblings:
@@ -52,8 +52,24 @@ def told(stream: Readings, share: float, least: int, moved: float = 0.5):
         up, down = ((sides == way).sum(axis=0) if said else np.zeros(half) for way in (1, -1))
         mine = sides[[*said].index(row)] if row in said else np.zeros(half)
         others = np.where(mine > 0, up, down) - 1
-        shared = (mine != 0) & spoken & (others >= least) & (others >= share * (len(said) - 1))
-        yield shared, np.where(up >= down, up, -down), len(said)
+        enough = max(least, share * (len(said) - 1))
+        shared = (mine != 0) & spoken & (others >= enough)
+        left = np.abs(said[row]) - common(said, row, enough, moved) if row in said else mine
+        within = (mine != 0) & spoken & (np.abs(said.get(row, mine)) >= 1) & (left < 1)
+        yield (
+            np.where(shared, MOVED, np.where(within, WITHIN, 0)),
+            np.where(up >= down, up, -down),
+            len(said),
+        )
+
+
+def common(said: dict[int, list[float]], row: int, enough: float, moved: float):
+    """How far enough others have gone in the machine's own direction, in quarters of ``moved``."""
+    others = [values for other, values in said.items() if other != row]
+    level = np.trunc(np.sign(said[row]) * np.array([said[row], *others])[1:] * 4 / moved)
+    if len(others) < enough:
+        return np.zeros(len(said[row]))
+    return np.maximum(-np.sort(-level, axis=0)[max(math.ceil(enough), 1) - 1], 0) * moved / 4
 
 
 streams = st.lists(
@@ -102,6 +118,34 @@ def test_it_takes_a_share_of_all_others():
 
 def test_those_that_move_the_other_way_do_not_count():
     assert one_sensor(stage(share=0.0), [1.0, -1.0, 1.0, -1.0, 1.0, -1.0]) == [0, 0, 0, 0, 1, 1]
+
+
+def test_weather_that_moves_the_fleet_a_little_widens_the_band_by_as_much():
+    calm = [0.3] * 4  # 0.25 and a bit
+    assert one_sensor(stage(share=0.5), [*calm, 1.2]) == [0] * 4 + [WITHIN]
+    assert one_sensor(stage(share=0.5), [*calm, 1.3]) == [0] * 5
+    assert one_sensor(stage(share=0.5), [*calm, -1.2]) == [0] * 5
+    assert one_sensor(stage(share=0.5), [0.3, 0.0, 0.0, 0.0, 1.2]) == [0] * 5
+
+
+def test_below_the_limit_nobody_needs_to_be_excused():
+    assert one_sensor(stage(share=0.5), [0.3] * 4 + [0.9]) == [0] * 5
+
+
+def test_a_loss_over_days_is_the_machine_s_own_however_the_weather_is():
+    rows, calm = np.arange(5, dtype=np.int32), [-0.3] * 4
+    strange = np.column_stack([[*calm, -1.2], [*calm, -1.2]])
+    taken = np.full((5, 2), NAN)
+    taken[4] = 1.2, 0.9
+    shared = stage(share=0.5).walk(rows, strange, strange, taken)
+    assert shared.together[4].tolist() == [0, WITHIN]
+
+
+def test_who_is_within_the_fleet_s_is_still_evidence():
+    severity = np.array([[0.3, 0.6]] * 4 + [[1.2, 1.2]])
+    shared = stage(share=0.5).walk(np.arange(5, dtype=np.int32), severity, severity)
+    assert shared.together[4].tolist() == [WITHIN, MOVED]
+    assert shared.evidence[4].tolist() == [0, 1]
 
 
 def test_a_machine_that_is_forgotten_no_longer_counts():
