@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, mod
 from detectors.calibration import per_month
 from streamer.config.detectors import DetectorConfig
 from streamer.config.limits import within_budget
-from streamer.config.types import Count, Name, PositiveSeconds, Seconds, Section, some
+from streamer.config.types import Count, Name, PositiveSeconds, Seconds, Section, at_most, some
 from streamer.config.yaml_marks import shown
 from streamer.labels import valid_label
 
@@ -185,10 +185,12 @@ class Context(Section):
     """Regression: readings closer together than this count for less: they tell of one moment."""
     knots: Annotated[int, Field(ge=0, le=32)] = 3
     """Regression: bends within the usual span of a context sensor."""
-    lags_s: Annotated[tuple[PositiveSeconds, ...], AfterValidator(some), Field(strict=False)] = (
-        1800.0,
-        7200.0,
-    )
+    lags_s: Annotated[
+        tuple[PositiveSeconds, ...],
+        AfterValidator(some),
+        AfterValidator(at_most(8)),
+        Field(strict=False),
+    ] = (1800.0, 7200.0)
     """Regression: time constants with which sensors may follow their context."""
     familiar: Annotated[float, Field(ge=1e-4, le=10)] = 0.05
     """Regression: leverage up to which a context is known; below, residuals are judged."""

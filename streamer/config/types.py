@@ -95,6 +95,17 @@ def some(value: Sized) -> Sized:
     return value
 
 
+def at_most(most: int) -> Callable[[Sized], Sized]:
+    """Refuse a mapping or list of more entries."""
+
+    def few(value: Sized) -> Sized:
+        if len(value) > most:
+            raise ValueError(f"has {len(value)} entries, at most {most} are allowed")
+        return value
+
+    return few
+
+
 def _words(value: str) -> str:
     if not value or not value.isprintable():
         raise ValueError(f"is {shown(value)}, printable text is needed")

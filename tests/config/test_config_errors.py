@@ -277,7 +277,7 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "turbines.yaml"
         ),
         (
             {"pump": "context: {lags_s: [1, 2, 3, 4, 5, 6, 7, 8, 9]}"},
-            "9:15: classes.pump.context.lags_s: is 9, a whole number in 1 … 8 is allowed",
+            "9:15: classes.pump.context.lags_s: has 9 entries, at most 8 are allowed",
         ),
         (
             {"pump": "detectors: {ewma_multichart: {scales_s: 60}}"},
