@@ -7,7 +7,7 @@ With the last W values x of a sensor, the one being scored not among them::
 While fewer than W values have come, they are the window. Both sums are taken anew over the window
 for each score, of differences to one of its values: nothing is ever added to a sum and taken out of
 it again, so the score is right at an offset of 1e9, and a spike that has left the window has left
-no trace. That costs a walk along the window for each value (0.1 µs for 100 values).
+no trace. That costs a walk along the window for each value (0.1 µs for 96 values).
 
 The window follows the signal. So a value that jumps is found, but a fault that stays is normal
 after W values, and one that creeps never shows: for a straight ramp the score tends to √3, however
@@ -65,8 +65,8 @@ class RollingZScoreFleet(FleetDetector):
         self,
         n_sensors: int,
         *,
-        window_size: int = 100,
-        grace_period: int = 100,
+        window_size: int = 96,
+        grace_period: int = 96,
         min_std: float = 1e-6,
     ) -> None:
         super().__init__(n_sensors)
@@ -124,7 +124,7 @@ class RollingZScore(OneMachine):
     """
 
     def __init__(
-        self, *, window_size: int = 100, grace_period: int = 100, min_std: float = 1e-6
+        self, *, window_size: int = 96, grace_period: int = 96, min_std: float = 1e-6
     ) -> None:
         self.window_size = window_size
         self.grace_period = grace_period

@@ -118,10 +118,10 @@ def walk(
                 include(row, p, sqrt(weight), depth, start, factor, origin, target, phi, aim)
                 continue
             told = extend(
-                row, i, times[i], told, weight, spell, worst, hold_moments, per_day, in_all, familiar,
-                learn_moments, ridge, full, depth, start, floor, moments, extended, factor,
-                origin, target, squares, freedom, level, held, age, day, moved, gained, span, marks,
-                phi, y, z, aim, lever, mean, news,
+                row, i, times[i], told, weight, spell, worst, hold_moments, per_day, in_all,
+                familiar, learn_moments, ridge, full, depth, start, floor, moments, extended,
+                factor, origin, target, squares, freedom, level, held, age, day, moved, gained,
+                span, marks, phi, y, z, aim, lever, mean, news,
             )  # fmt: skip
     return told
 
