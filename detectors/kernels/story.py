@@ -50,12 +50,14 @@ def walk(
     row: cython.Py_ssize_t
     step_s: cython.double
     calm: cython.bint
+    back: cython.bint
     with cython.nogil:
         for i in range(rows.shape[0]):
             row = rows[i]
             step_s = (times[i] - told_ns[row]) * 1e-9 if told_ns[row] else 0.0
             step_s = min(max(step_s, 0.0), 1e7)
             told_ns[row] = times[i]
+            back = resting[i] == 0 and rest_s[row] >= STOPPED_S
             rest_s[row] = rest_s[row] + step_s if resting[i] == 1 else 0.0
             for s in range(z.shape[1]):
                 silent_s[row, s] = silent_s[row, s] + step_s
@@ -63,6 +65,9 @@ def walk(
                 if not isnan(z[i, s]):
                     calm = larger(alone[i, s], beside[i, s]) < 0.5
                     listen(z[i, s], row, s, calm, silent_s, last, rough, record, heard_s)
+                    if silent_s[row, s] > 7200.0 or (rests[s] and back):
+                        # What happened meanwhile, or was silent at rest: nobody heard how fast.
+                        phase[row, s] = known[row, s] = 0
                     follow(
                         z[i, s], row, s, calm, silent_s, before, first, level, age_s, known, phase
                     )
@@ -139,10 +144,6 @@ def follow(
 ) -> cython.void:
     """Take a residual into its story."""
     gone_s: cython.double = silent_s[row, s]
-    if gone_s > 7200.0:
-        # Whatever happened meanwhile, nobody saw how fast.
-        phase[row, s] = 0
-        known[row, s] = 0
     if phase[row, s] == 0:
         stand(x, row, s, calm, gone_s, before, first, level, age_s, known, phase)
     elif phase[row, s] <= 2:

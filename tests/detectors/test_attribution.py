@@ -260,6 +260,17 @@ def test_what_is_heard_at_work_only_is_the_machine():
     assert not judged_at_rest(z, alone, resting).any()
 
 
+def test_wear_that_is_heard_again_after_a_rest_has_not_leapt():
+    """A winding that turns to be heard: worn since 4 h, at rest from 8 h to 24 h."""
+    z, alone = calm(48)
+    since_h = np.arange(len(z)) / 6.0
+    resting = np.where((since_h >= 8) & (since_h < 24), RESTS, AT_WORK)
+    worn = np.clip((since_h - 4) * 3.0, 0, 9)
+    z[:, WINDING] += np.where(resting == RESTS, 0.0, worn)
+    alone[:, WINDING] = np.where(resting == RESTS, 0.0, worn / 5)
+    assert not judged_at_rest(z, alone, resting).any()
+
+
 def test_whether_a_machine_rests_must_be_known():
     z, alone, _ = resting_story(at_rest=3.0, at_work=3.0)
     for known in (UNKNOWN, AT_WORK):
