@@ -36,8 +36,9 @@ first idles may be a hundred σ of its work away, and is right. σ² is the mean
 Once ``learn_s`` are over what is new is not learnt at once. It is added to a block that fills for
 ``quarantine_s`` of the machine's own readings and then waits as long; a residual that has long been
 away from zero empties both. What has waited is learnt as one row, the mean of the block, with a
-fifth of its weight, w. That turns the regression by ``Δβ = R⁻¹ y · w e / (1 + w h)``, e the mean error, and moves
-what is expected over the n moments of the learning time, root mean square, by at most::
+fifth of its weight, w. That turns the regression by ``Δβ = R⁻¹ y · w e / (1 + w h)``, e the mean
+error, and moves what is expected over the n moments of the learning time, root mean square, by at
+most::
 
     w |e| / (1 + w h) · √((h - ρ |R⁻¹ y|²) / n)
 
