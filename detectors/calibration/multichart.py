@@ -3,8 +3,8 @@
 Theory does not hold for them: residuals of machines stay alike for hours, their spread is learnt
 in days, and the regression meets weather that it has not seen. What the strangest of a machine's
 charts reaches has a tail of the generalised Pareto kind, the usual one of excesses over a
-threshold, and nearly exponential. What of it becomes an alert is thinned out by the on-delay and
-run together by the off-delay::
+threshold. What of it becomes an alert is thinned out by the on-delay and run together by the
+off-delay::
 
     r(L, hold) = A · (S/10)^b · (1 + ξ (L - 4) (S/10)^d / β)^(-1/ξ) · (1 + hold / 1800 s)^(-c)
     rate = r(L, hold) · exp(-m · keep · r(clear · L, 0))
@@ -15,10 +15,9 @@ can be a next, only when no chart has gone beyond ``clear · L`` for so long.
 There are two sets of constants: for machines among siblings, that are excused from weather which
 befalls all of them, and for a machine alone, which is not. They are fitted by likelihood to the
 alerts of simulated healthy wind farms: 4, 10 and 25 judged sensors, two climates, limits from 2.5
-to 8.5, five pairs of delays; the first without the ten, which have a tail of their own.
-``python -m benchmarks.budget`` counts on farms that the fit has not seen, docs/tuning.md has its
-table; with ``--fit`` it fits anew. For other machines it is a first guess: `telltale tune` counts
-on their own recordings.
+to 8.5, five pairs of delays. ``python -m benchmarks.budget`` counts on farms that the fit has not
+seen, docs/tuning.md has its table; with ``--fit`` it fits anew. For other machines it is a first
+guess: `telltale tune` counts on their own recordings.
 
 Source: Pickands 1975, "Statistical inference using extreme order statistics".
 """
@@ -65,7 +64,7 @@ class Law(NamedTuple):
 
 
 DEFAULT = Delays()
-TOGETHER = Law(4.24, 0.552, 0.661, 0.0269, 0.102, 1.42, 0.597)
+TOGETHER = Law(1.1, 0.459, 0.763, 0.149, 0.252, 1.84, 0.201)
 """Of a machine that has siblings."""
 ALONE = Law(11.4, 0.265, 0.772, 0.0157, 0.0548, 0.713, 0.747)
 """Of one in a fleet too small to compare."""
@@ -77,7 +76,7 @@ def multichart_rate(
     """False alerts per machine-month of 30 days at a limit.
 
     >>> round(multichart_rate(5.0, 10), 1)
-    0.6
+    0.2
     """
     check_number("n_sensors", n_sensors, 1, 1e6)
     check_number("limit", limit, 0, 1e9)
@@ -95,9 +94,9 @@ def multichart_limit(
     limit with the most alerts.
 
     >>> round(multichart_limit(1.0, 10), 2)
-    4.69
-    >>> multichart_limit(1.0, 10) < multichart_limit(1 / 12, 10) < multichart_limit(1 / 12, 26)
-    True
+    3.68
+    >>> round(multichart_limit(1 / 12, 10), 2)
+    5.83
     """
     check_number("per_month", per_month, 1e-9, 1e9)
     high = low = MOST

@@ -279,7 +279,7 @@ def test_a_stop_while_the_journal_cannot_be_written_leaves_no_trace_of_the_turn(
 def test_an_exception_in_the_middle_of_a_turn_leaves_no_trace_of_it(config, monkeypatch):
     from streamer.alerts import AlertBook
 
-    def stumbles(*args):
+    def stumbles(*args, **also):
         raise RuntimeError("a bug of ours")
 
     with monkeypatch.context() as patch:
