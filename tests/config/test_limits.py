@@ -130,9 +130,9 @@ def test_what_is_no_budget_is_said():
 
 
 def test_limits_stand_for_the_budget_they_were_made_of():
-    spec = parse(text(pump="false_alarms: 2 per machine-month")).classes["pump"]
+    spec = parse(text(pump="false_alarms: 1 per machine-month")).classes["pump"]
     found = {key: spec.detectors[key].limit for key in ("ewma_multichart", "adjusted_multichart")}
-    assert budget_of(found, spec) == pytest.approx(2.0, rel=1e-3)
+    assert budget_of(found, spec) == pytest.approx(1.0, rel=1e-3)
     assert budget_of({"rolling_zscore": 8.0}, spec) is None
 
 
