@@ -113,6 +113,8 @@ def hear(
     if not learning:
         return
     followed = max(followed, least_felt)
+    if followed == 0:
+        return  # in shares of itself it would stay 0 for ever
     share = min(10.0 / (seen[row, p] + 1.0), 1.0)
     if seen[row, p] == 0:
         usual = followed

@@ -138,6 +138,14 @@ def test_a_step_of_nothing_tells_nothing_where_no_resolution_is_known():
     assert stage.state["record"][0, 0] >= 0.05
 
 
+def test_who_begins_at_a_standstill_learns_what_is_calm_all_the_same():
+    values = turbine(3)
+    values[1] = values[0]
+    stage = Flicker(2, felt_by=[1, -1])
+    walked(stage, walk, story(values, every_s=MINUTES_5))
+    assert stage.state["calm"][0, 0] > 1
+
+
 def test_an_exchanged_sensor_is_learnt_anew_and_other_pairs_are_kept():
     stage = Flicker(4, felt_by=[1, -1, 3, -1])
     both = np.hstack([turbine(30), turbine(30, seed=2)])
