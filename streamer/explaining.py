@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.base import Fleet, Mask, Rows, Times, Values
 from detectors.basis import ContextBasis
-from detectors.context import Adaptation, Explained, RegressionContext
+from detectors.context import SPELL, Adaptation, Explained, RegressionContext
 from detectors.slots import SlotContext
 from streamer.adaptation import Adapted
 from streamer.config.classes import MachineClass
@@ -150,7 +150,7 @@ class _Regression:
     def progress(self, row: int) -> list[str]:
         one, state = self._regression, self._regression.state
         done, whole = float(state["moments"][row]), one.learn_s / one.moment_s
-        later, said = int(state["extended"][row]), []
+        later, said = round(float(state["extended"][row]) / SPELL), list[str]()
         if done < whole:
             said.append(f"context {int(done):,} of {whole:,.0f} moments")
         elif later:

@@ -72,6 +72,17 @@ def test_what_was_learnt_in_a_day_is_an_event_that_says_how_much_and_where():
     assert not any(event.state == "firing" for event in run.alerts)
 
 
+def test_what_is_shown_is_the_sum_of_what_was_told():
+    pipeline = Pipeline(plant(), None)
+    told = [e.reason for e in learnt(walk(pipeline, turns_of(flood(), 100))) if "P1" in e.machine]
+    moments = sum(int(re.match(r"learnt (\d+) moments", reason)[1]) for reason in told)
+    shown = re.search(
+        r"(\d+) moments of what was new", progress(pipeline.monitors["pump"].stages, 0)
+    )
+    assert abs(int(shown[1]) - moments) <= len(told), "each day's sum is rounded"
+    assert moments > 20
+
+
 def test_a_budget_that_is_spent_is_told_and_shown():
     pipeline = Pipeline(plant(classes__pump__context__adapt_total=0.05), None)
     run = walk(pipeline, turns_of(flood(), 100))
