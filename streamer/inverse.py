@@ -16,6 +16,8 @@ from streamer.config.classes import MachineClass
 
 SURE = 0.5
 """A third of the features makes half the leverage as far out; and a percent is soon mistaken."""
+LEAST_FAMILIAR = 1e-4
+"""What a regression takes for the least."""
 
 
 class Inverse:
@@ -42,7 +44,7 @@ class Inverse:
             warm_s=settings.warm_s,
             moment_s=settings.moment_s,
             learn_s=settings.learn_s,
-            familiar=settings.familiar * SURE,
+            familiar=max(settings.familiar * SURE, LEAST_FAMILIAR),
             renew_s=settings.renew_s,
             scale_s=scale_s,
             quarantine_s=settings.quarantine_s,

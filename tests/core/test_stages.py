@@ -129,6 +129,14 @@ def test_what_the_yield_chart_averages_is_in_doubt_by_the_average_that_it_takes(
     assert doubt.scale_s == 1234
 
 
+def test_what_is_familiar_at_the_least_is_so_to_the_yield_chart_too():
+    text = TEXT.replace("range: [0, 100]}", "range: [0, 100], shown_by: [pressure]}").replace(
+        "ewma_multichart: {},", "ewma_multichart: {}, yield_chart: {},"
+    )
+    spec = configured(text=text, classes__pump__context__familiar=0.0001).classes["pump"]
+    assert Inverse.of(spec) is not None
+
+
 TURBINE = (
     TEXT.replace("pump", "turbine")
     .replace("pressure: {unit: bar,", "speed: {unit: rpm, role: both,")
