@@ -87,9 +87,9 @@ class Zero(Fleet):
         shape = (len(self.columns),)
         return {
             "told_ns": Field("i8", fill=-1),
-            "age_s": Field("f4"),
             "rest_s": Field("f4"),
             "work_s": Field("f4"),
+            "age_s": Field("f4", shape),
             "mean": Field("f4", shape, math.nan),
             "lowest": Field("f4", shape, math.inf),
             "highest": Field("f4", shape, -math.inf),
@@ -115,7 +115,7 @@ class Zero(Fleet):
         return found
 
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
-        """Learn anew what these sensors read at rest; none: all."""
+        """Learn anew what these sensors read at rest, for as long as at first; none: all."""
         meant = np.isin(self.columns, sensors) if len(sensors) else self.columns >= 0
         for name, spec in self.schema().items():
             if spec.shape:

@@ -22,7 +22,7 @@ def walk(
     columns: cython.const[cython.int][::1],
     learn_s: cython.double,
     told_ns: cython.longlong[::1],
-    age_s: cython.float[::1],
+    age_s: cython.float[:, ::1],
     rest_s: cython.float[::1],
     work_s: cython.float[::1],
     mean: cython.float[:, ::1],
@@ -39,7 +39,6 @@ def walk(
     row: cython.Py_ssize_t
     x: cython.double
     since_s: cython.double
-    young: cython.bint
     learning: cython.bint
     with cython.nogil:
         for i in range(rows.shape[0]):
@@ -47,9 +46,6 @@ def walk(
             since_s = (times[i] - told_ns[row]) * 1e-9 if told_ns[row] >= 0 else 0.0
             since_s = min(max(since_s, 0.0), LONGEST_S)
             told_ns[row] = times[i]
-            young = age_s[row] < learn_s
-            if young:
-                age_s[row] = age_s[row] + since_s
             if resting[i] == 1:
                 rest_s[row] = min(rest_s[row] + since_s, WEEK_S)
                 work_s[row] = 0.0
@@ -58,7 +54,9 @@ def walk(
                 work_s[row] = min(work_s[row] + since_s, WEEK_S)
             for c in range(columns.shape[0]):
                 x = values[i, columns[c]]
-                learning = young or heard_s[row, c] < RESTED_S
+                learning = age_s[row, c] < learn_s or heard_s[row, c] < RESTED_S
+                if age_s[row, c] < learn_s:
+                    age_s[row, c] = age_s[row, c] + since_s
                 if isnan(x):
                     pass
                 elif resting[i] == 0 and learning:

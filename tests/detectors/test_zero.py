@@ -145,6 +145,19 @@ def test_what_is_accepted_is_the_new_zero():
     assert not found.any()
 
 
+def test_what_is_accepted_at_rest_is_learnt_for_as_long_as_at_first():
+    """Three hours of one night know nothing of the days, nor what the machine can give."""
+    day = np.arange(60 * DAY) / DAY
+    rests = (day.astype(int) % 2).astype(np.uint8)
+    power = np.where(rests, -20 + 2 * np.sin(2 * np.pi * day), 3000.0)[:, np.newaxis]
+    times, rows = np.arange(len(day)) * 600_000_000_000, np.zeros(len(day), np.int32)
+    stage, begun = Zero(1, rests=[1]), 31 * DAY + 12
+    stage.reserve(1)
+    stage.walk(rows[:begun], times[:begun], power[:begun], rests[:begun])
+    stage.accept(0)
+    assert not stage.walk(rows[begun:], times[begun:], power[begun:], rests[begun:]).any()
+
+
 def test_wrong_parameters_are_named():
     with pytest.raises(ValueError, match=r"rests has shape \[1\], \[2\] is needed"):
         Zero(2, rests=[1])
