@@ -349,7 +349,7 @@ class RegressionContext(Fleet):
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Let sensors learn their level and gain anew, if they have changed; the shape is kept.
 
-        What waits is forgotten, and the budget is whole again.
+        What waits is forgotten, and the machine's budget, of the day and in all, is whole again.
         """
         begun = self.state["renewing"][row, :, 0] >= 0
         which = [s for s in (list(sensors) or range(self.n_sensors)) if begun[s]]
@@ -358,7 +358,7 @@ class RegressionContext(Fleet):
         self.state["level"][row, which] = 0.0
         self.state["held"][row] = 0.0
         self.state["age"][row] = 0.0
-        self.state["moved"][row, 1] = 0.0
+        self.state["moved"][row] = 0.0
         self.state["gained"][row, 1] = 0.0
 
     def ready(self, row: int) -> float:
