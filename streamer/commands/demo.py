@@ -261,7 +261,7 @@ def _tell(report: Report, folder: Path, *, as_json: bool) -> None:
         f"{report.cpu_us_per_reading:.0f} µs of CPU per reading in the daemon, start-up included"
     )
     print("\nWhere to look next")
-    print(f"  scores and alerts  sqlite3 {folder / 'scores.db'} 'TABLE alerts'")
+    print("  scores and alerts  sqlite3", folder / "scores.db", "'SELECT * FROM alerts'")
     print(f"  the daemon's log   {folder / 'daemon.log'}")
     print(f"  your own machines  telltale check {config_path('turbines.yaml')}")
 
