@@ -24,7 +24,7 @@ scores what a configuration would have said, reading by reading, beside each of 
 and beside what people have today; what the columns mean stands in docs/scoring.md.
 
 examples:
-  telltale evaluate simulator --scenario every_fault --quick
+  telltale evaluate simulator --scenario every_fault --baselines none
   telltale evaluate simulator --config mine.yaml --scenario mine-faults.yaml --seeds 3
   telltale evaluate nab --data NAB --baselines none --scores scores/
   telltale evaluate csv pump.csv --labels pump-faults.csv --config pump.yaml --report pump.html

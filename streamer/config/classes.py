@@ -201,10 +201,11 @@ class Context(Section):
     a sign that something is wrong, and is thrown away if one comes; else it is learnt. In time of
     its own readings. 0: learnt at once."""
     adapt_day: Annotated[float, Field(ge=0, le=1e9)] = 0.25
-    """Regression: so far what is learnt then may move expected values within a day, in σ, root mean
-    square over all that was learnt before."""
+    """Regression: how far what is learnt then may move the expected values of all that was known
+    before, within a day, in σ (root mean square)."""
     adapt_total: Annotated[float, Field(ge=0, le=1e9)] = 2.0
-    """Regression: … and in all, until somebody accepts it."""
+    """Regression: how far it may move them in all, in σ, until `telltale machine accept`,
+    `relearn` or `maintenance done` says that it was right."""
     adjust_s: PositiveSeconds = 3 * 86_400.0
     """Over how much time it is learnt what sensors have to say about each other."""
     bins: Annotated[int, Field(ge=1, le=1000)] = 24

@@ -162,7 +162,13 @@ def _told(walked: Sequence[Walked], about: Mapping[str, Any]) -> Study:
     parts = [tables.events_table(outcomes), tables.points_table(outcomes)]
     if run.faults:
         parts.insert(1, tables.faults_table(outcomes))
-    data = {"format": FORMAT, **about, "readings": len(run.rows)}
+    learnt = min(one.learnt for one in walked)
+    if learnt < 1.0:
+        parts.append(
+            f"At the end a machine had done {100 * learnt:.0f} % of its learning: until it has "
+            "learnt a machine the product says nothing of it."
+        )
+    data = {"format": FORMAT, **about, "readings": len(run.rows), "learnt": learnt}
     data["entrants"] = [outcome.to_dict() for outcome in outcomes]
     traces = [trace for one in walked for trace in one.traces]
     untraced = len(run.machines) - len(traces) if traces else 0

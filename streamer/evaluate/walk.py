@@ -58,6 +58,8 @@ class Walked(NamedTuple):
     said: Mapping[str, Said]
     """By entrant."""
     traces: list[Trace]
+    learnt: float
+    """Share of the product's learning that was done at the end, of the machine with the least."""
 
 
 def walk(
@@ -93,7 +95,9 @@ def walk(
         progress(log.readings)
     run = Run(names, course.faults, *log.when(), course.start_ns, course.end_ns, course.period_s)
     said = log.said()
-    return Walked(run, said, list(kept.traces(names, config, run.faults, said)))
+    ready = product.monitor.stages.ready
+    learnt = min((ready(row) for row in range(len(names))), default=1.0)
+    return Walked(run, said, list(kept.traces(names, config, run.faults, said)), learnt)
 
 
 def columns(rows: NDArray[np.int32], times: Times, values: Values) -> Columns:

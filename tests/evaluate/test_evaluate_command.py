@@ -38,7 +38,8 @@ def evaluate(capsys):
 def test_a_farm_is_told_in_tables(evaluate, scenario) -> None:
     status, out, err = evaluate("simulator", "--scenario", scenario, "--quick", *CONFIG)
     assert (status, err) == (0, "")
-    events, faults, points = out.split("\n\n")
+    events, faults, points, learning = out.split("\n\n")
+    assert "of its learning" in learning
     assert events.startswith("| entrant ")
     assert "| overheating " in faults
     assert "ROC-AUC" in points

@@ -49,6 +49,10 @@ def untimed(data: Any) -> Any:
 def test_a_study_tells_what_was_walked(setting, scenario) -> None:
     study = simulated(setting, scenario)
     about = {key: value for key, value in study.data.items() if key != "entrants"}
+    learnt = about.pop("learnt")
+    assert 0 < learnt < 1
+    assert study.text.endswith("until it has learnt a machine the product says nothing of it.")
+    assert f"had done {100 * learnt:.0f} % of its learning" in study.text
     assert about == {
         "format": 1,
         "on": "simulator",
