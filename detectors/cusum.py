@@ -155,7 +155,7 @@ class Cusum(OneChart):
     >>> for x in [20.1, 20.2, 19.9, 20.0, 20.3]:
     ...     chart.learn_one({"temperature": x})
     >>> round(chart.score_one({"temperature": 20.9}), 2)
-    0.65
+    0.66
     """
 
     reference_value: float = 0.5
