@@ -261,9 +261,7 @@ class Attribution(Fleet):
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Take what these sensors read from now on as normal: their story begins anew."""
         chosen = list(sensors) or list(range(self.n_sensors))
-        for name, spec in self.schema().items():
-            if spec.shape:
-                self.state[name][row, chosen] = spec.fill
+        self.forget_columns(row, chosen)
 
 
 def explain(code: int, sensor: str, other: str = "another sensor") -> str:

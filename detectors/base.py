@@ -155,6 +155,12 @@ class Fleet(abc.ABC):
         for name, spec in self.schema().items():
             self.state[name][row] = spec.fill
 
+    def forget_columns(self, row: int, columns: Any) -> None:
+        """The same for what is kept of these columns; what is kept of the machine stays."""
+        for name, spec in self.schema().items():
+            if spec.shape:
+                self.state[name][row, columns] = spec.fill
+
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Take what these sensors of a machine read from now on as its new normal; none: all.
 

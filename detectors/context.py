@@ -97,6 +97,7 @@ LEAST_MOMENTS = 50
 """From fewer no spread is known."""
 SPELL = 0.2
 """Of a moment's weight, where it is learnt after ``learn_s``: five are one spell of weather."""
+LEAST_FAMILIAR = 1e-4
 LEVEL_S = 6 * 3600.0
 """Time constant of the level of residuals that tells whether something has long been wrong."""
 SPENT: tuple[Literal["", "day", "total"], ...] = ("", "day", "total")
@@ -204,7 +205,7 @@ class RegressionContext(Fleet):
         super().__init__(n_sensors)
         check_number("moment_s", moment_s, 1e-6, 1e7)
         check_number("learn_s", learn_s, LEAST_MOMENTS * moment_s, 1e9)
-        check_number("familiar", familiar, 1e-4, 10)
+        check_number("familiar", familiar, LEAST_FAMILIAR, 10)
         check_number("renew_s", renew_s, moment_s, 1e9)
         check_number("quarantine_s", quarantine_s, 0, 1e7)
         check_number("adapt_day", adapt_day, 0, 1e9)

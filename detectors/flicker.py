@@ -154,6 +154,4 @@ class Flicker(Fleet):
         meant = np.isin(self._one, sensors) | np.isin(self._other, sensors)
         if not len(sensors):
             meant[:] = True
-        for name, spec in self.schema().items():
-            if spec.shape:
-                self.state[name][row, meant] = spec.fill
+        self.forget_columns(row, meant)

@@ -252,9 +252,7 @@ class HealthIndex(Fleet):
     def reset(self, row: int, component: int | None = None) -> None:
         """A component, or all of the machine's, is as new: after maintenance."""
         chosen = slice(None) if component is None else component
-        for name, spec in self.schema().items():
-            if spec.shape:
-                self.state[name][row, chosen] = spec.fill
+        self.forget_columns(row, chosen)
 
     def _worst(self, columns: Values) -> Values:
         """The largest of each component's sensors, NaN where none speaks."""

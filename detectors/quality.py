@@ -242,9 +242,7 @@ class Quality(Fleet):
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Learn anew what is usual of these sensors of a machine, as after an exchange."""
         columns = list(sensors) or list(range(self.n_sensors))
-        for name, spec in self.schema().items():
-            if spec.shape:
-                self.state[name][row, columns] = spec.fill
+        self.forget_columns(row, columns)
 
 
 def believed(values: Values, codes: Mask) -> Values:

@@ -117,6 +117,4 @@ class Zero(Fleet):
     def accept(self, row: int, sensors: Sequence[int] = ()) -> None:
         """Learn anew what these sensors read at rest, for as long as at first; none: all."""
         meant = np.isin(self.columns, sensors) if len(sensors) else self.columns >= 0
-        for name, spec in self.schema().items():
-            if spec.shape:
-                self.state[name][row, meant] = spec.fill
+        self.forget_columns(row, meant)

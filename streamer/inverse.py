@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Fleet, Rows, Times, Values
-from detectors.context import Adaptation
+from detectors.context import LEAST_FAMILIAR, Adaptation
 from detectors.yield_chart import InverseRegression
 from streamer.adaptation import Adapted
 from streamer.config.classes import MachineClass
 
 SURE = 0.5
 """A third of the features makes half the leverage as far out; and a percent is soon mistaken."""
-LEAST_FAMILIAR = 1e-4
-"""What a regression takes for the least."""
 
 
 class Inverse:
